@@ -1,0 +1,49 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Applied to every target: Swift 6 mode, the upcoming features that make imports and isolation explicit, and
+// warnings that fail the build.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "modelsync",
+    products: [
+        .library(name: "ModelSyncKit", targets: ["ModelSyncKit"]),
+        .executable(name: "modelsync", targets: ["modelsync"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CLinux"),
+        .target(name: "SyncDomain", swiftSettings: settings),
+        .target(name: "SystemSupport", dependencies: ["SyncDomain", "CLinux"], swiftSettings: settings),
+        .target(name: "YAMLManifest", dependencies: ["SyncDomain", "CLibYAML"], swiftSettings: settings),
+        .target(name: "CurlTransfer", dependencies: ["SyncDomain", "SystemSupport", "CCurl"], swiftSettings: settings),
+        .target(name: "BlobStore", dependencies: ["SyncDomain", "SystemSupport", "COpenSSL"], swiftSettings: settings),
+        .target(name: "SyncEngine", dependencies: ["SyncDomain"], swiftSettings: settings),
+        .target(
+            name: "ModelSyncKit",
+            dependencies: ["SyncDomain", "SystemSupport", "YAMLManifest", "CurlTransfer", "BlobStore", "SyncEngine"],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "modelsync",
+            dependencies: [
+                "ModelSyncKit",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+    ]
+)

@@ -1,0 +1,27 @@
+// Linux calls that the Glibc module lacks, because glibc declares them for _GNU_SOURCE alone.
+#ifndef MODELSYNC_CLINUX_H
+#define MODELSYNC_CLINUX_H
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static const unsigned int modelsync_RENAME_NOREPLACE = RENAME_NOREPLACE;
+static const unsigned int modelsync_RENAME_EXCHANGE = RENAME_EXCHANGE;
+static const int modelsync_FALLOC_FL_KEEP_SIZE = FALLOC_FL_KEEP_SIZE;
+// UTIME_OMIT of utimensat(2), a macro with a cast.
+static const long modelsync_UTIME_OMIT = (1L << 30) - 2L;
+
+// fallocate(2)
+extern int fallocate(int descriptor, int mode, off_t offset, off_t length);
+// pthread_setname_np(3)
+extern int pthread_setname_np(pthread_t thread, const char *_Nonnull name);
+
+// renameat2(2)
+static inline int modelsync_renameat2(int old_folder, const char *_Nonnull old_name, int new_folder,
+                                      const char *_Nonnull new_name, unsigned int flags) {
+    return (int)syscall(SYS_renameat2, old_folder, old_name, new_folder, new_name, flags);
+}
+#endif

@@ -1,0 +1,110 @@
+/// Writes JSON (RFC 8259) as bytes, in the order of the calls, compact. For documents of a hundred thousand entries,
+/// where building a tree first would cost more than the work that they tell of.
+public struct JSONWriter: Sendable {
+    public private(set) var bytes: [UInt8] = []
+    private var needsComma = false
+
+    public init() {}
+
+    /// `{ … }`
+    public mutating func object(_ body: (inout JSONWriter) -> Void) {
+        nested("{", "}", body)
+    }
+
+    /// `[ … ]`
+    public mutating func array(_ body: (inout JSONWriter) -> Void) {
+        nested("[", "]", body)
+    }
+
+    /// A member's name; its value is the next call. Names are the program's own and need no escapes.
+    public mutating func key(_ name: String) {
+        comma()
+        bytes.append(UInt8(ascii: "\""))
+        bytes += name.utf8
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    public mutating func string(_ text: String) {
+        comma()
+        bytes.append(UInt8(ascii: "\""))
+        for byte in text.utf8 { append(escaped: byte) }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    public mutating func integer(_ value: some BinaryInteger) {
+        comma()
+        bytes += String(value).utf8
+    }
+
+    /// With three decimals: seconds and rates need no more. What is not finite is written as null.
+    public mutating func decimal(_ value: Double) {
+        comma()
+        guard value.isFinite, abs(value) < 1e15 else { return bytes += Array("null".utf8) }
+        let thousandths = Int64((value * 1000).rounded())
+        let magnitude = thousandths.magnitude
+        let fraction = String(magnitude % 1000)
+        let sign = thousandths < 0 ? "-" : ""
+        bytes += Array("\(sign)\(magnitude / 1000).\(String(repeating: "0", count: 3 - fraction.utf8.count))\(fraction)".utf8)
+    }
+
+    public mutating func bool(_ value: Bool) {
+        comma()
+        bytes += Array((value ? "true" : "false").utf8)
+    }
+
+    public mutating func null() {
+        comma()
+        bytes += Array("null".utf8)
+    }
+
+    public mutating func digest(_ value: SHA256Digest) {
+        comma()
+        bytes.append(UInt8(ascii: "\""))
+        value.appendHex(to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    public mutating func stringOrNull(_ text: String?) {
+        if let text { string(text) } else { null() }
+    }
+
+    public mutating func strings(_ values: [String]) {
+        array { writer in
+            for value in values { writer.string(value) }
+        }
+    }
+
+    /// A line feed between entries, so that large documents stay readable and diff well.
+    public mutating func newLine() {
+        bytes.append(UInt8(ascii: "\n"))
+    }
+
+    private mutating func nested(_ open: Unicode.Scalar, _ close: Unicode.Scalar, _ body: (inout JSONWriter) -> Void) {
+        comma()
+        bytes.append(UInt8(ascii: open))
+        needsComma = false
+        body(&self)
+        bytes.append(UInt8(ascii: close))
+        needsComma = true
+    }
+
+    private mutating func comma() {
+        if needsComma { bytes.append(UInt8(ascii: ",")) }
+        needsComma = true
+    }
+
+    private mutating func append(escaped byte: UInt8) {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+            bytes.append(UInt8(ascii: "\\"))
+            bytes.append(byte)
+        case 0..<0x20, 0x7F:
+            let digits = Array("0123456789abcdef".utf8)
+            bytes += Array("\\u00".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+        default:
+            bytes.append(byte)
+        }
+    }
+}

@@ -1,0 +1,143 @@
+/// One path inside a model, with the bytes that must be there and where they can be had.
+public struct ModelFile: Sendable, Hashable {
+    public var path: RelativePath
+    /// Bytes, exact.
+    public var size: Int64
+    public var sha256: SHA256Digest
+    /// Never empty: the first is the origin, the others are mirrors.
+    public var sources: [SourceURL]
+
+    public init(path: RelativePath, size: Int64, sha256: SHA256Digest, sources: [SourceURL]) {
+        self.path = path
+        self.size = size
+        self.sha256 = sha256
+        self.sources = sources
+    }
+}
+
+/// A named set of files, and what is known about it.
+public struct Model: Sendable, Hashable {
+    public var name: ModelName
+    public var version: String?
+    public var description: String?
+    public var license: String?
+    public var homepage: String?
+    public var tags: [String]
+    public var files: [ModelFile]
+
+    public init(
+        name: ModelName, version: String? = nil, description: String? = nil, license: String? = nil,
+        homepage: String? = nil, tags: [String] = [], files: [ModelFile] = []
+    ) {
+        self.name = name
+        self.version = version
+        self.description = description
+        self.license = license
+        self.homepage = homepage
+        self.tags = tags
+        self.files = files
+    }
+
+    /// The sum of the sizes of its files, in bytes.
+    public var size: Int64 { files.reduce(0) { $0 + $1.size } }
+}
+
+/// What to know about a host; never a secret itself.
+public struct HostSettings: Sendable, Hashable {
+    /// The name of the environment variable that holds the bearer token for this host and port alone.
+    public var bearerVariable: String?
+    /// Most connections to this host at once; nil for the default.
+    public var connections: Int?
+
+    public init(bearerVariable: String? = nil, connections: Int? = nil) {
+        self.bearerVariable = bearerVariable
+        self.connections = connections
+    }
+}
+
+/// A manifest as it was read: for the report.
+public struct ManifestSource: Sendable, Hashable {
+    /// As the user named it; `-` for standard input.
+    public var path: String
+    public var sha256: SHA256Digest
+
+    public init(path: String, sha256: SHA256Digest) {
+        self.path = path
+        self.sha256 = sha256
+    }
+}
+
+/// The models that must be there: one valid manifest, or several taken together.
+public struct Manifest: Sendable {
+    public private(set) var sources: [ManifestSource]
+    public private(set) var hosts: [HostKey: HostSettings]
+    public private(set) var models: [Model]
+
+    /// Checks the drafts one by one and together.
+    ///
+    /// - Parameter issues: what the decoder found already; sorted in with what is found here.
+    /// - Throws: ``ManifestIssues`` with everything that is wrong, if anything is.
+    public init(checking drafts: [ManifestDraft], issues: ManifestIssues = ManifestIssues()) throws(ManifestIssues) {
+        let rules = ManifestRules(checking: drafts, issues: issues)
+        guard rules.issues.count == 0 else { throw rules.issues.sorted() }
+        sources = drafts.map { ManifestSource(path: $0.path, sha256: $0.sha256) }
+        hosts = rules.hosts
+        models = drafts.flatMap { $0.models.map(\.model) }
+    }
+
+    /// Models that are known to be valid, as the store's records hold them; with no source and no host settings.
+    public init(applied models: [Model]) {
+        sources = []
+        hosts = [:]
+        self.models = models
+    }
+
+    /// The same manifest with the models that `isIncluded` picks.
+    public func filter(_ isIncluded: (Model) -> Bool) -> Manifest {
+        var copy = self
+        copy.models = models.filter(isIncluded)
+        return copy
+    }
+}
+
+/// What `--only` takes: a glob on model names, or `tag:NAME`.
+public struct ModelSelector: Sendable, Hashable {
+    private enum Kind: Hashable {
+        case tag(String)
+        case glob([UInt8])
+    }
+    private let kind: Kind
+
+    /// - Parameter text: `tag:NAME`, or a glob in which `*` is any run of characters, also over `/`, and `?` any one.
+    public init(_ text: String) {
+        kind = text.hasPrefix("tag:") ? .tag(String(text.dropFirst(4))) : .glob(Array(text.utf8))
+    }
+
+    public func matches(_ model: Model) -> Bool {
+        switch kind {
+        case .tag(let tag): model.tags.contains(tag)
+        case .glob(let pattern): Self.matches(pattern, Array(model.name.text.utf8))
+        }
+    }
+
+    /// Greedy with one step back to the last star: linear in the product, never exponential.
+    private static func matches(_ pattern: [UInt8], _ text: [UInt8]) -> Bool {
+        var (p, t) = (0, 0)
+        var lastStar: (pattern: Int, text: Int)?
+        while t < text.count {
+            if p < pattern.count, pattern[p] == UInt8(ascii: "*") {
+                lastStar = (p, t)
+                p += 1
+            } else if p < pattern.count, pattern[p] == UInt8(ascii: "?") || pattern[p] == text[t] {
+                p += 1
+                t += 1
+            } else if let star = lastStar {
+                lastStar = (star.pattern, star.text + 1)
+                (p, t) = (star.pattern + 1, star.text + 1)
+            } else {
+                return false
+            }
+        }
+        return pattern[p...].allSatisfy { $0 == UInt8(ascii: "*") }
+    }
+}

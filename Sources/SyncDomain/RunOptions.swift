@@ -1,0 +1,12 @@
+/// What the user chose for a run.
+public struct RunOptions: Sendable, Hashable {
+    /// Files at once.
+    public var jobs = 16
+    /// Attempts a source that bring nothing new, before it is given up.
+    public var attempts = 5
+    public var depth = VerifyDepth.quick
+    /// Fetch nothing over the network; `file` URLs are still read.
+    public var isOffline = false
+
+    public init() {}
+}

@@ -1,0 +1,120 @@
+/// A SHA-256 message digest (FIPS 180-4): 32 bytes, held in line as four big-endian words.
+public struct SHA256Digest: Sendable, Hashable, Comparable, CustomStringConvertible {
+    let words: (UInt64, UInt64, UInt64, UInt64)
+
+    /// - Parameter bytes: the 32 bytes that a hash function returned.
+    /// - Throws: ``InvalidValue`` if there are not 32.
+    public init(bytes: some Sequence<UInt8>) throws(InvalidValue) {
+        var parser = WordParser()
+        for byte in bytes { parser.push(UInt64(byte), bits: 8) }
+        guard parser.bitCount == 256 else { throw InvalidValue("a SHA-256 digest has 32 bytes, got \(parser.bitCount / 8)") }
+        words = parser.words
+    }
+
+    /// - Parameter hex: 64 hex digits of either case, ASCII, nothing around them.
+    /// - Throws: ``InvalidValue`` with what was got instead.
+    public init(hex: some Sequence<UInt8>) throws(InvalidValue) {
+        let digits = Array(hex)
+        try self.init(hex: digits.span)
+    }
+
+    /// - Parameter hex: 64 hex digits of either case.
+    /// - Throws: ``InvalidValue`` with what was got instead.
+    public init(hex: String) throws(InvalidValue) {
+        try self.init(hex: hex.utf8.span)
+    }
+
+    /// The way without a copy for manifests of many files.
+    ///
+    /// - Parameter hex: 64 hex digits of either case, ASCII, nothing around them.
+    /// - Throws: ``InvalidValue`` with what was got instead.
+    public init(hex: Span<UInt8>) throws(InvalidValue) {
+        guard hex.count == 64 else { throw Self.invalid(hex) }
+        guard let first = Self.word(hex, from: 0), let second = Self.word(hex, from: 16),
+            let third = Self.word(hex, from: 32), let fourth = Self.word(hex, from: 48)
+        else { throw Self.invalid(hex) }
+        words = (first, second, third, fourth)
+    }
+
+    /// 64 lower-case hex digits.
+    public var hex: String { String(decoding: hexBytes, as: UTF8.self) }
+
+    /// 64 lower-case hex digits, ASCII.
+    public var hexBytes: [UInt8] {
+        var out: [UInt8] = []
+        out.reserveCapacity(64)
+        appendHex(to: &out)
+        return out
+    }
+
+    /// Appends 64 lower-case hex digits, ASCII: the way without a string for paths and reports of many files.
+    public func appendHex(to out: inout [UInt8]) {
+        for word in [words.0, words.1, words.2, words.3] {
+            var shift: UInt64 = 64
+            while shift > 0 {
+                shift -= 4
+                out.append(Self.hexDigit(UInt8(truncatingIfNeeded: (word >> shift) & 0xF)))
+            }
+        }
+    }
+
+    /// The first 32 bits, big-endian: uniform over digests, for fan-out and seals.
+    public var leadingWord: UInt32 { UInt32(truncatingIfNeeded: words.0 >> 32) }
+
+    public var description: String { hex }
+
+    public static func == (a: SHA256Digest, b: SHA256Digest) -> Bool { a.words == b.words }
+
+    public static func < (a: SHA256Digest, b: SHA256Digest) -> Bool { a.words < b.words }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(words.0)
+        hasher.combine(words.1)
+        hasher.combine(words.2)
+        hasher.combine(words.3)
+    }
+
+    /// The number that 16 digits write, or nil where one is none.
+    private static func word(_ hex: Span<UInt8>, from start: Int) -> UInt64? {
+        var word: UInt64 = 0
+        var isHex = true
+        // No way out of the loop, so that it takes the same few instructions for each digit.
+        for index in start..<start + 16 {
+            let byte = hex[index]
+            isHex = isHex && Self.isHex(byte)
+            word = word << 4 | UInt64((byte & 0xF) &+ (byte >> 6) &* 9)
+        }
+        return isHex ? word : nil
+    }
+
+    private static func invalid(_ hex: Span<UInt8>) -> InvalidValue {
+        for index in hex.indices where !isHex(hex[index]) {
+            return InvalidValue("a SHA-256 checksum is 64 hex digits; this has other characters")
+        }
+        return InvalidValue("a SHA-256 checksum is 64 hex digits; this has \(hex.count)")
+    }
+
+    private static func isHex(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 6 }
+
+    private static func hexDigit(_ nibble: UInt8) -> UInt8 {
+        nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
+    }
+
+    /// Collects 256 bits, most significant first; counts on past them so that the caller can say how many came.
+    private struct WordParser {
+        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        var bitCount = 0
+
+        mutating func push(_ value: UInt64, bits: Int) {
+            let shift = UInt64(64 - bits - bitCount % 64)
+            switch bitCount / 64 {
+            case 0: words.0 |= value << shift
+            case 1: words.1 |= value << shift
+            case 2: words.2 |= value << shift
+            case 3: words.3 |= value << shift
+            default: break
+            }
+            bitCount += bits
+        }
+    }
+}

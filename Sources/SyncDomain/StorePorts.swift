@@ -1,0 +1,79 @@
+/// What became of one attempt to start fetching a blob.
+public enum IngestStart: Sendable {
+    /// The blob is there: another process has brought it meanwhile.
+    case present
+    /// Another process is fetching it: ask again.
+    case busy
+    case ready(any BlobIngest)
+}
+
+/// What became of the bytes of a finished transfer.
+public enum CommitResult: Sendable, Hashable {
+    /// Right, durable, and visible under the digest.
+    case committed
+    /// Not the bytes that were asked for; this is their digest. Nothing became visible.
+    case mismatch(SHA256Digest)
+}
+
+/// One blob on its way into the store: bytes in, a verified and durable blob out.
+///
+/// The partial bytes are this process's alone while it lives. It ends with exactly one of a successful ``commit()``,
+/// ``keepUnreferenced(as:)`` or ``close()``; all but those may be called again after a failure.
+public protocol BlobIngest: TransferSink {
+    /// Contiguous bytes from the start that are there.
+    var byteCount: Int64 { get }
+    /// What they came from, if they came from this source and it gave a strong validator.
+    func validator(for source: SourceURL) -> Validator?
+    /// Says whose bytes come next. Before each attempt.
+    func expect(from source: SourceURL)
+    /// Drops the bytes that are there.
+    func restart() throws(SyncError)
+    /// Hashes what is not hashed yet, compares, makes the blob durable, seals it, and only then makes it visible.
+    ///
+    /// - Throws: the store's failures; the partial is kept.
+    func commit() async throws(SyncError) -> CommitResult
+    /// Keeps the wrong bytes as a blob that nothing refers to, under the digest that they have.
+    func keepUnreferenced(as digest: SHA256Digest) async throws(SyncError)
+    /// Ends it without a commit. The partial stays for a later resume, unless it is empty.
+    func close()
+}
+
+/// The local folder that holds the models, as the engine uses it: implemented by BlobStore.
+public protocol ModelStoring: Sendable {
+    /// The store's folder, absolute.
+    var path: String { get }
+
+    /// Looks at what is there of the manifest. Changes nothing.
+    ///
+    /// - Parameter progress: called now and then with the bytes that were hashed since the last call.
+    /// - Throws: the store's failures; `cancelled` if the task is.
+    func survey(
+        _ manifest: Manifest, depth: VerifyDepth, progress: @escaping @Sendable (Int64) -> Void
+    ) async throws(SyncError) -> Inventory
+
+    /// Starts fetching a blob, unless it is there or another process is at it. A blob that a survey found damaged
+    /// does not count as there.
+    func ingest(_ digest: SHA256Digest, size: Int64) async throws(SyncError) -> IngestStart
+
+    /// Makes the view at `path`, which holds the right bytes, the blob.
+    func adopt(_ path: RelativePath, of model: ModelName, as digest: SHA256Digest) async throws(SyncError)
+
+    /// Seals again a blob that was hashed and found right, where that can be written.
+    func reseal(_ digest: SHA256Digest) async
+
+    /// Makes the model's folder show exactly the manifest's files, all at once, and writes its record. Its blobs must
+    /// all be there. Files that nobody knows stay.
+    ///
+    /// - Returns: what is worth telling, like copies made where links can't be.
+    func publish(_ model: Model) async throws(SyncError) -> [String]
+
+    /// Links single views of a model whose folder already shows the manifest's set, so that one damaged file that
+    /// can't be had does not keep the others from being mended.
+    func mend(_ files: [ModelFile], of model: ModelName) async throws(SyncError) -> [String]
+
+    /// The absolute path of a file's view.
+    func viewPath(_ path: RelativePath, of model: ModelName) -> String
+
+    /// Keeps a report under its run's id, and the last 100 in all.
+    func save(report: [UInt8], runID: String) async throws(SyncError)
+}

@@ -1,0 +1,166 @@
+extension SyncReport {
+    /// The report as docs/report.schema.json describes it: one result a line.
+    public var json: [UInt8] {
+        var writer = JSONWriter()
+        writer.object { writer in
+            writeHead(&writer)
+            writer.key("summary")
+            writeSummary(&writer)
+            if let error {
+                writer.key("error")
+                error.write(to: &writer)
+            }
+            writer.key("results")
+            writer.array { writer in
+                for result in results {
+                    writer.newLine()
+                    result.write(to: &writer)
+                }
+            }
+        }
+        writer.newLine()
+        return writer.bytes
+    }
+
+    private func writeHead(_ writer: inout JSONWriter) {
+        writer.key("schema")
+        writer.string(Self.schema)
+        writer.key("run_id")
+        writer.string(runID)
+        writer.key("command")
+        writer.string(command)
+        writer.key("tool_version")
+        writer.string(toolVersion)
+        writer.key("host")
+        writer.string(host)
+        writer.key("started_at")
+        writer.string(startedAt.description)
+        writer.key("finished_at")
+        writer.string(finishedAt.description)
+        writer.key("seconds")
+        writer.decimal(seconds)
+        writer.key("manifests")
+        writer.manifests(manifests)
+        writer.key("store")
+        writer.string(store)
+        writer.key("outcome")
+        writer.string(outcome.rawValue)
+    }
+
+    private func writeSummary(_ writer: inout JSONWriter) {
+        let counts = counts
+        writer.object { writer in
+            for outcome in ResultOutcome.allCases {
+                writer.key(outcome.rawValue)
+                writer.integer(counts[outcome] ?? 0)
+            }
+            writer.key("bytes_downloaded")
+            writer.integer(bytesDownloaded)
+            writer.key("bytes_resumed")
+            writer.integer(bytesResumed)
+            writer.key("bytes_reused")
+            writer.integer(bytesReused)
+            writer.key("bytes_verified")
+            writer.integer(bytesVerified)
+        }
+    }
+}
+
+extension DownloadResult {
+    /// One result as an object of the report.
+    public func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.key("model")
+            writer.string(model)
+            writer.key("path")
+            writer.string(path)
+            writer.key("sha256")
+            if let sha256 { writer.digest(sha256) } else { writer.null() }
+            writer.key("size")
+            writer.integer(size)
+            writer.key("outcome")
+            writer.string(outcome.rawValue)
+            writer.key("success")
+            writer.bool(isSuccess)
+            writer.key("file")
+            writer.stringOrNull(file)
+            transfer?.write(to: &writer)
+            if let error {
+                writer.key("error")
+                error.write(to: &writer)
+            }
+        }
+    }
+}
+
+extension TransferStatistics {
+    fileprivate func write(to writer: inout JSONWriter) {
+        writer.key("source")
+        writer.stringOrNull(source)
+        writer.key("bytes_downloaded")
+        writer.integer(bytesDownloaded)
+        writer.key("bytes_resumed")
+        writer.integer(bytesResumed)
+        writer.key("seconds")
+        writer.decimal(seconds)
+        writer.key("bytes_per_second")
+        writer.integer(Int64(bytesPerSecond ?? 0))
+        writer.key("started_at")
+        writer.string(startedAt.description)
+        writer.key("attempts")
+        writer.array { writer in
+            for attempt in attempts { attempt.write(to: &writer) }
+        }
+    }
+}
+
+extension TransferAttempt {
+    fileprivate func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.key("url")
+            writer.string(url)
+            writer.key("started_at")
+            writer.string(startedAt.description)
+            writer.key("seconds")
+            writer.decimal(seconds)
+            writer.key("bytes")
+            writer.integer(bytes)
+            writer.key("http_status")
+            if let httpStatus { writer.integer(httpStatus) } else { writer.null() }
+            writer.key("error")
+            if let error { error.write(to: &writer) } else { writer.null() }
+        }
+    }
+}
+
+extension SyncError {
+    /// The error as an object of the report.
+    public func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.key("code")
+            writer.string(code.rawValue)
+            writer.key("message")
+            writer.string(message)
+            writer.key("retryable")
+            writer.bool(isRetryable)
+            writer.key("diagnosis")
+            writer.stringOrNull(diagnosis?.rawValue)
+        }
+    }
+}
+
+extension JSONWriter {
+    /// The manifests of a run, as reports and plans name them.
+    mutating func manifests(_ sources: [ManifestSource]) {
+        array { writer in
+            for source in sources {
+                writer.object { writer in
+                    writer.key("path")
+                    writer.string(source.path)
+                    writer.key("sha256")
+                    writer.digest(source.sha256)
+                }
+            }
+        }
+    }
+}

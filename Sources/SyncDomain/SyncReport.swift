@@ -1,0 +1,165 @@
+/// What became of one path.
+public enum ResultOutcome: String, Sendable, Hashable, CaseIterable {
+    case downloaded, repaired, updated, linked, kept, removed, failed, cancelled, skipped, unmanaged
+
+    /// Whether the path is now as the manifest says.
+    public var isSuccess: Bool {
+        switch self {
+        case .downloaded, .repaired, .updated, .linked, .kept, .removed, .unmanaged: true
+        case .failed, .cancelled, .skipped: false
+        }
+    }
+}
+
+/// One request to one source.
+public struct TransferAttempt: Sendable, Hashable {
+    /// Redacted.
+    public var url: String
+    public var startedAt: Timestamp
+    public var seconds: Double
+    /// Body bytes that were taken.
+    public var bytes: Int64
+    public var httpStatus: Int?
+    public var error: SyncError?
+
+    public init(
+        url: String, startedAt: Timestamp, seconds: Double, bytes: Int64, httpStatus: Int? = nil, error: SyncError? = nil
+    ) {
+        self.url = url
+        self.startedAt = startedAt
+        self.seconds = seconds
+        self.bytes = bytes
+        self.httpStatus = httpStatus
+        self.error = error
+    }
+}
+
+/// What fetching one file took.
+public struct TransferStatistics: Sendable, Hashable {
+    /// The source that gave the bytes, redacted.
+    public var source: String?
+    /// Over the network in this run.
+    public var bytesDownloaded: Int64
+    /// Found partial and used.
+    public var bytesResumed: Int64
+    public var seconds: Double
+    public var startedAt: Timestamp
+    public var attempts: [TransferAttempt]
+
+    public init(
+        source: String? = nil, bytesDownloaded: Int64 = 0, bytesResumed: Int64 = 0, seconds: Double = 0,
+        startedAt: Timestamp, attempts: [TransferAttempt] = []
+    ) {
+        self.source = source
+        self.bytesDownloaded = bytesDownloaded
+        self.bytesResumed = bytesResumed
+        self.seconds = seconds
+        self.startedAt = startedAt
+        self.attempts = attempts
+    }
+
+    /// Nil where nothing was fetched.
+    public var bytesPerSecond: Double? {
+        bytesDownloaded > 0 && seconds > 0 ? Double(bytesDownloaded) / seconds : nil
+    }
+}
+
+/// What a run did for one path of one model.
+public struct DownloadResult: Sendable, Hashable {
+    public var model: String
+    public var path: String
+    /// Nil for an unmanaged file, whose digest nobody asked for.
+    public var sha256: SHA256Digest?
+    /// Bytes.
+    public var size: Int64
+    public var outcome: ResultOutcome
+    /// The absolute path to load it from; nil where it is not there.
+    public var file: String?
+    /// Nil where nothing had to be fetched for it.
+    public var transfer: TransferStatistics?
+    public var error: SyncError?
+
+    public init(
+        model: String, path: String, sha256: SHA256Digest?, size: Int64, outcome: ResultOutcome, file: String? = nil,
+        transfer: TransferStatistics? = nil, error: SyncError? = nil
+    ) {
+        self.model = model
+        self.path = path
+        self.sha256 = sha256
+        self.size = size
+        self.outcome = outcome
+        self.file = file
+        self.transfer = transfer
+        self.error = error
+    }
+
+    /// Whether the path is now as the manifest says.
+    public var isSuccess: Bool { outcome.isSuccess }
+}
+
+/// How a run ended as a whole.
+public enum RunOutcome: String, Sendable, Hashable, CaseIterable {
+    case ok, failed, cancelled
+}
+
+/// The record of one run.
+public struct SyncReport: Sendable {
+    public static let schema = "modelsync.report/1"
+
+    public var runID: String
+    public var command: String
+    public var toolVersion: String
+    public var host: String
+    public var startedAt: Timestamp
+    public var finishedAt: Timestamp
+    /// By the monotonic clock.
+    public var seconds: Double
+    public var manifests: [ManifestSource]
+    public var store: String
+    public var outcome: RunOutcome
+    public var bytesVerified: Int64
+    public var results: [DownloadResult]
+    /// Why the run failed as a whole, where it is not one file's fault.
+    public var error: SyncError?
+    /// What is worth telling a person, and is no failure. Not part of the JSON.
+    public var notes: [String]
+
+    public init(
+        runID: String, command: String, toolVersion: String, host: String, startedAt: Timestamp, finishedAt: Timestamp,
+        seconds: Double, manifests: [ManifestSource], store: String, outcome: RunOutcome, bytesVerified: Int64,
+        results: [DownloadResult], error: SyncError? = nil, notes: [String] = []
+    ) {
+        self.runID = runID
+        self.command = command
+        self.toolVersion = toolVersion
+        self.host = host
+        self.startedAt = startedAt
+        self.finishedAt = finishedAt
+        self.seconds = seconds
+        self.manifests = manifests
+        self.store = store
+        self.outcome = outcome
+        self.bytesVerified = bytesVerified
+        self.results = results
+        self.error = error
+        self.notes = notes
+    }
+
+    /// How many results have each outcome.
+    public var counts: [ResultOutcome: Int] {
+        var out: [ResultOutcome: Int] = [:]
+        for result in results { out[result.outcome, default: 0] += 1 }
+        return out
+    }
+
+    /// Bytes that came over the network.
+    public var bytesDownloaded: Int64 { results.reduce(0) { $0 + ($1.transfer?.bytesDownloaded ?? 0) } }
+
+    /// Bytes of unfinished downloads that were used.
+    public var bytesResumed: Int64 { results.reduce(0) { $0 + ($1.transfer?.bytesResumed ?? 0) } }
+
+    /// Bytes that were here already and had not to be fetched.
+    public var bytesReused: Int64 {
+        results.reduce(0) { $0 + ([.kept, .linked].contains($1.outcome) ? $1.size : 0) }
+    }
+}

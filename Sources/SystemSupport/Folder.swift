@@ -1,0 +1,246 @@
+internal import CLinux
+internal import Glibc
+
+/// An open folder: all names are relative to it, and no call here follows a symbolic link at a name's end. So a link
+/// that somebody puts into the store leads no write out of it.
+public final class Folder: Sendable {
+    /// For messages.
+    public let path: String
+    let descriptor: Int32
+
+    private init(descriptor: Int32, path: String) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
+    deinit {
+        _ = close(descriptor)
+    }
+
+    /// Opens a folder that a user named: symbolic links on the way are followed.
+    public static func open(_ path: String) throws(SystemFailure) -> Folder {
+        let descriptor = uninterrupted { unsafe Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        guard descriptor >= 0 else { throw .last("open", path) }
+        return Folder(descriptor: descriptor, path: path)
+    }
+
+    /// Makes a folder that a user named, and those above it, where they are missing.
+    public static func create(_ path: String) throws(SystemFailure) {
+        var status = stat()
+        if unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return }
+        if let end = path.utf8.lastIndex(of: UInt8(ascii: "/")), end != path.startIndex { try create(String(path[..<end])) }
+        guard unsafe mkdir(path, 0o755) == 0 || errno == EEXIST else { throw .last("mkdir", path) }
+    }
+
+    /// Opens the folder at a relative path, one component at a time, none of them a symbolic link.
+    ///
+    /// - Throws: ELOOP or ENOTDIR for a link, ENOENT where it is missing and `create` is false.
+    public func folder(_ relativePath: some StringProtocol, create: Bool = false) throws(SystemFailure) -> Folder {
+        var current = self
+        for component in relativePath.split(separator: "/") {
+            current = try current.child(String(component), create: create)
+        }
+        return current
+    }
+
+    private func child(_ name: String, create: Bool) throws(SystemFailure) -> Folder {
+        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+        var descriptor = uninterrupted { unsafe openat(self.descriptor, name, flags) }
+        if descriptor < 0, errno == ENOENT, create {
+            guard unsafe mkdirat(self.descriptor, name, 0o755) == 0 || errno == EEXIST else { throw .last("mkdir", full(name)) }
+            descriptor = uninterrupted { unsafe openat(self.descriptor, name, flags) }
+        }
+        guard descriptor >= 0 else {
+            let failure = SystemFailure.last("open", full(name))
+            // O_DIRECTORY and O_NOFOLLOW together answer ENOTDIR for a link: say what it is.
+            if failure.code == ENOTDIR, (try? status(name))?.kind == .symbolicLink {
+                throw SystemFailure("open", full(name), code: ELOOP)
+            }
+            throw failure
+        }
+        return Folder(descriptor: descriptor, path: full(name))
+    }
+
+    /// The path of a name in here, for messages.
+    public func full(_ name: some StringProtocol) -> String { path == "/" ? "/\(name)" : "\(path)/\(name)" }
+
+    /// How ``file(_:_:mode:)`` opens.
+    public enum Access: Sendable {
+        case read
+        case readWrite
+        /// Made if it is missing.
+        case readWriteCreate
+        /// EEXIST if it is there.
+        case createNew
+    }
+
+    /// Opens the file of that name, which must not be a symbolic link (ELOOP). Never blocks on a FIFO.
+    public func file(_ name: String, _ access: Access, mode: UInt32 = 0o644) throws(SystemFailure) -> OpenFile {
+        let flags: Int32 =
+            switch access {
+            case .read: O_RDONLY
+            case .readWrite: O_RDWR
+            case .readWriteCreate: O_RDWR | O_CREAT
+            case .createNew: O_RDWR | O_CREAT | O_EXCL
+            }
+        let descriptor = uninterrupted {
+            unsafe openat(self.descriptor, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode_t(mode))
+        }
+        guard descriptor >= 0 else { throw .last("open", full(name)) }
+        return OpenFile(descriptor: descriptor, path: full(name))
+    }
+
+    /// lstat of a name; of a relative path, links in its middle are followed: for looking, never for writing.
+    public func status(_ name: String) throws(SystemFailure) -> FileStatus {
+        var status = stat()
+        guard unsafe fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { throw .last("stat", full(name)) }
+        return FileStatus(status)
+    }
+
+    /// As ``status(_:)``, nil where nothing is; the name is a NUL-terminated C string in `name`, so that a pass over
+    /// a hundred thousand files makes no strings.
+    public func statusIfPresent(cString name: [UInt8]) throws(SystemFailure) -> FileStatus? {
+        var status = stat()
+        let result = unsafe name.withUnsafeBufferPointer { name in
+            unsafe name.withMemoryRebound(to: CChar.self) { name in
+                // An empty array has no address and names nothing.
+                guard let start = name.baseAddress else { return Int32(-1) }
+                return unsafe fstatat(descriptor, start, &status, AT_SYMLINK_NOFOLLOW)
+            }
+        }
+        if result == 0 { return FileStatus(status) }
+        if errno == ENOENT || errno == ENOTDIR { return nil }
+        throw .last("stat", full(String(decoding: name.dropLast(), as: UTF8.self)))
+    }
+
+    /// As ``status(_:)``, nil where nothing is.
+    public func statusIfPresent(_ name: String) throws(SystemFailure) -> FileStatus? {
+        do { return try status(name) } catch { if error.isNotFound { return nil } else { throw error } }
+    }
+
+    /// Renames over whatever file has the target name.
+    public func rename(_ name: String, to target: Folder, _ newName: String) throws(SystemFailure) {
+        guard unsafe renameat(descriptor, name, target.descriptor, newName) == 0 else {
+            throw .last("rename", "\(full(name)) to \(target.full(newName))")
+        }
+    }
+
+    /// Renames; EEXIST if the target name is taken.
+    public func renameNew(_ name: String, to target: Folder, _ newName: String) throws(SystemFailure) {
+        try rename2(name, to: target, newName, flags: modelsync_RENAME_NOREPLACE)
+    }
+
+    /// Exchanges two names at once, so that whoever opens either finds the old or the new, never nothing.
+    public func exchange(_ name: String, with target: Folder, _ otherName: String) throws(SystemFailure) {
+        try rename2(name, to: target, otherName, flags: modelsync_RENAME_EXCHANGE)
+    }
+
+    private func rename2(_ name: String, to target: Folder, _ newName: String, flags: UInt32) throws(SystemFailure) {
+        guard unsafe modelsync_renameat2(descriptor, name, target.descriptor, newName, flags) == 0 else {
+            throw .last("rename", "\(full(name)) to \(target.full(newName))")
+        }
+    }
+
+    /// Gives a file a second name; EEXIST if it is taken. A symbolic link itself is linked, not what it names.
+    public func link(_ name: String, to target: Folder, _ newName: String) throws(SystemFailure) {
+        guard unsafe linkat(descriptor, name, target.descriptor, newName, 0) == 0 else {
+            throw .last("link", "\(full(name)) to \(target.full(newName))")
+        }
+    }
+
+    public func removeFile(_ name: String) throws(SystemFailure) {
+        guard unsafe unlinkat(descriptor, name, 0) == 0 else { throw .last("unlink", full(name)) }
+    }
+
+    /// - Throws: ENOTEMPTY if something is in it.
+    public func removeFolder(_ name: String) throws(SystemFailure) {
+        guard unsafe unlinkat(descriptor, name, AT_REMOVEDIR) == 0 else { throw .last("rmdir", full(name)) }
+    }
+
+    /// Removes a file or a whole folder; nothing there is no error. Links are removed, never followed.
+    public func removeTree(_ name: String) throws(SystemFailure) {
+        guard let status = try statusIfPresent(name) else { return }
+        guard status.kind == .directory else { return try removeFile(name) }
+        let inner = try child(name, create: false)
+        for entry in try inner.entries() { try inner.removeTree(entry.name) }
+        try removeFolder(name)
+    }
+
+    /// Makes names in here durable (fsync(2) on the folder).
+    public func synchronize() throws(SystemFailure) {
+        guard uninterrupted({ fsync(descriptor) }) == 0 else { throw .last("fsync", path) }
+    }
+
+    /// statvfs(3): the bytes that this user may still write to the folder's file system.
+    public func freeBytes() throws(SystemFailure) -> Int64 {
+        var status = statvfs()
+        guard unsafe fstatvfs(descriptor, &status) == 0 else { throw .last("statvfs", path) }
+        let (bytes, overflow) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+        return overflow ? .max : Int64(clamping: bytes)
+    }
+
+    /// One name in a folder.
+    public struct Entry: Sendable {
+        public var name: String
+        public var kind: FileStatus.Kind
+    }
+
+    /// All names but `.` and `..`, in the file system's order.
+    public func entries() throws(SystemFailure) -> [Entry] {
+        var out: [Entry] = []
+        unsafe try forEachEntry { kind, name in
+            out.append(Entry(name: unsafe String(cString: name), kind: kind))
+        }
+        return out
+    }
+
+    /// How many files (of any kind but folders) lie in here, and the folders: without making a string for each file.
+    public func census() throws(SystemFailure) -> (files: Int, folders: [String]) {
+        var files = 0
+        var folders: [String] = []
+        unsafe try forEachEntry { kind, name in
+            if kind == .directory { folders.append(unsafe String(cString: name)) } else { files += 1 }
+        }
+        return (files, folders)
+    }
+
+    private func forEachEntry(_ body: (FileStatus.Kind, UnsafePointer<CChar>) -> Void) throws(SystemFailure) {
+        // A descriptor of its own: the stream has a position and closes what it was given.
+        let copy = uninterrupted { unsafe openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        guard copy >= 0 else { throw .last("open", path) }
+        guard let stream = unsafe fdopendir(copy) else {
+            let failure = SystemFailure.last("opendir", path)
+            _ = close(copy)
+            throw failure
+        }
+        defer { unsafe closedir(stream) }
+        while true {
+            errno = 0
+            guard let entry = unsafe readdir(stream) else {
+                if errno != 0 { throw .last("readdir", path) }
+                return
+            }
+            let type = unsafe entry.pointee.d_type
+            unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
+                unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { name in
+                    if unsafe strcmp(name, ".") == 0 || strcmp(name, "..") == 0 { return }
+                    unsafe body(kind(type, name), name)
+                }
+            }
+        }
+    }
+
+    private func kind(_ type: UInt8, _ name: UnsafePointer<CChar>) -> FileStatus.Kind {
+        switch Int(type) {
+        case Int(DT_REG): return .regular
+        case Int(DT_DIR): return .directory
+        case Int(DT_LNK): return .symbolicLink
+        case Int(DT_UNKNOWN):
+            // Some file systems don't say: ask.
+            var status = stat()
+            guard unsafe fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return .other }
+            return FileStatus(status).kind
+        default: return .other
+        }
+    }
+}

@@ -1,0 +1,150 @@
+internal import CLinux
+internal import Glibc
+
+/// An open file, closed when the last reference goes. Reads and writes are positioned, so any thread may make them.
+public final class OpenFile: Sendable {
+    public let path: String
+    let descriptor: Int32
+
+    /// Takes ownership of the descriptor.
+    init(descriptor: Int32, path: String) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
+    deinit {
+        // Data is made durable by `synchronize`; what close(2) could still report is of no file that matters.
+        _ = close(descriptor)
+    }
+
+    /// Opens a file to read, following symbolic links: for files that users name.
+    public static func read(_ path: String) throws(SystemFailure) -> OpenFile {
+        let descriptor = uninterrupted { unsafe open(path, O_RDONLY | O_CLOEXEC) }
+        guard descriptor >= 0 else { throw .last("open", path) }
+        return OpenFile(descriptor: descriptor, path: path)
+    }
+
+    public func status() throws(SystemFailure) -> FileStatus {
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else { throw .last("fstat", path) }
+        return FileStatus(status)
+    }
+
+    /// Reads at `offset` until the buffer is full or the file ends.
+    ///
+    /// - Returns: the bytes read, fewer than asked for only at the end of the file.
+    public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SystemFailure) -> Int {
+        var done = 0
+        while done < buffer.count {
+            let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+            let count = uninterrupted { unsafe pread(descriptor, rest.baseAddress, rest.count, off_t(offset) + off_t(done)) }
+            guard count >= 0 else { throw .last("read", path) }
+            if count == 0 { break }
+            done += count
+        }
+        return done
+    }
+
+    /// The whole file.
+    ///
+    /// - Throws: EFBIG if it has more than `limit` bytes.
+    public func readAll(limit: Int = .max) throws(SystemFailure) -> [UInt8] {
+        // The size is a hint alone: pipes and /proc have none.
+        let hint = max(Int(clamping: try status().size), 0)
+        var out: [UInt8] = []
+        out.reserveCapacity(min(hint, limit) + 1)
+        var chunk = [UInt8](repeating: 0, count: min(max(hint + 1, 1 << 16), 1 << 20))
+        while true {
+            let count = unsafe chunk.withUnsafeMutableBytes { chunk in
+                uninterrupted { unsafe Glibc.read(descriptor, chunk.baseAddress, chunk.count) }
+            }
+            guard count >= 0 else { throw .last("read", path) }
+            if count == 0 { return out }
+            guard out.count + count <= limit else { throw SystemFailure("read", path, code: EFBIG) }
+            out += chunk[..<count]
+        }
+    }
+
+    /// Writes all of the bytes at `offset`.
+    public func write(_ bytes: RawSpan, at offset: Int64) throws(SystemFailure) {
+        var done = 0
+        while done < bytes.byteCount {
+            let rest = bytes.extracting(droppingFirst: done)
+            let count = unsafe rest.withUnsafeBytes { rest in
+                uninterrupted { unsafe pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset) + off_t(done)) }
+            }
+            guard count >= 0 else { throw .last("write", path) }
+            done += count
+        }
+    }
+
+    /// Copies the whole of another file to this one's start.
+    public func copy(_ other: OpenFile) throws(SystemFailure) {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
+        defer { unsafe buffer.deallocate() }
+        var offset: Int64 = 0
+        while true {
+            let count = try unsafe other.read(into: buffer, at: offset)
+            if count == 0 { return }
+            try unsafe write(buffer.bytes.extracting(first: count), at: offset)
+            offset += Int64(count)
+        }
+    }
+
+    /// Cuts or extends the file to `size` bytes.
+    public func resize(to size: Int64) throws(SystemFailure) {
+        guard uninterrupted({ ftruncate(descriptor, off_t(size)) }) == 0 else { throw .last("ftruncate", path) }
+    }
+
+    /// Asks for room for `size` bytes without changing the length, so that a full disk is found early and large files
+    /// lie in one piece. Where the file system can't, nothing happens.
+    ///
+    /// - Throws: ENOSPC or EDQUOT when the room is not there.
+    public func reserve(_ size: Int64) throws(SystemFailure) {
+        let result = uninterrupted { fallocate(descriptor, modelsync_FALLOC_FL_KEEP_SIZE, 0, off_t(size)) }
+        if result != 0, errno == ENOSPC || errno == EDQUOT { throw .last("fallocate", path) }
+    }
+
+    /// Makes bytes and status durable (fsync(2)).
+    public func synchronize() throws(SystemFailure) {
+        guard uninterrupted({ fsync(descriptor) }) == 0 else { throw .last("fsync", path) }
+    }
+
+    public func setMode(_ mode: UInt32) throws(SystemFailure) {
+        guard fchmod(descriptor, mode_t(mode)) == 0 else { throw .last("fchmod", path) }
+    }
+
+    /// Sets the last modification to a whole second; the last access is left alone.
+    public func setModified(seconds: Int64) throws(SystemFailure) {
+        let times = [timespec(tv_sec: 0, tv_nsec: modelsync_UTIME_OMIT), timespec(tv_sec: Int(seconds), tv_nsec: 0)]
+        guard unsafe futimens(descriptor, times) == 0 else { throw .last("futimens", path) }
+    }
+
+    /// Tells the kernel that the file will be read from start to end.
+    public func adviseSequential() {
+        _ = posix_fadvise(descriptor, 0, 0, Int32(POSIX_FADV_SEQUENTIAL))
+    }
+
+    /// Takes the file's lock (flock(2)): the kernel drops it when the last reference goes, or the process dies.
+    ///
+    /// - Returns: false if another open file holds it in a way that excludes this.
+    public func tryLock(exclusive: Bool) throws(SystemFailure) -> Bool {
+        if uninterrupted({ flock(descriptor, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) }) == 0 { return true }
+        if errno == EWOULDBLOCK { return false }
+        // Some network file systems have no locks: turns can't be taken there, and the worst is a file fetched twice.
+        if errno == ENOLCK || errno == EOPNOTSUPP || errno == EINVAL { return true }
+        throw .last("flock", path)
+    }
+
+    /// As ``tryLock(exclusive:)``, waiting; blocks the thread.
+    public func lock(exclusive: Bool) throws(SystemFailure) {
+        if uninterrupted({ flock(descriptor, exclusive ? LOCK_EX : LOCK_SH) }) == 0 { return }
+        if errno == ENOLCK || errno == EOPNOTSUPP || errno == EINVAL { return }
+        throw .last("flock", path)
+    }
+
+    /// Gives the lock back before the file is closed.
+    public func unlock() {
+        _ = flock(descriptor, LOCK_UN)
+    }
+}

@@ -1,0 +1,48 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+
+/// A POSIX thread of this program's own, for work that blocks and so must stay off the cooperative pool.
+public final class WorkerThread: Sendable {
+    private let handle: Mutex<pthread_t?>
+
+    private final class Start {
+        let name: String
+        let body: @Sendable () -> Void
+
+        init(_ name: String, _ body: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.body = body
+        }
+    }
+
+    /// Starts the thread at once.
+    ///
+    /// - Parameters:
+    ///   - name: for debuggers; the kernel keeps 15 bytes of it.
+    ///   - body: runs on the thread; it must end for ``join()`` to return.
+    public init(name: String, body: @escaping @Sendable () -> Void) {
+        var thread = pthread_t()
+        let start = unsafe Unmanaged.passRetained(Start(name, body))
+        let code = unsafe pthread_create(&thread, nil, { context in
+            // The one retain of the start block moves to this thread.
+            guard let context = unsafe context else { return nil }
+            let start = unsafe Unmanaged<Start>.fromOpaque(context).takeRetainedValue()
+            _ = unsafe pthread_setname_np(pthread_self(), String(start.name.prefix(15)))
+            start.body()
+            return nil
+        }, start.toOpaque())
+        // EAGAIN (no room for a thread) leaves nothing that could work: every caller needs its thread.
+        precondition(code == 0, "pthread_create failed with error \(code)")
+        handle = Mutex(thread)
+    }
+
+    /// Waits until the body has returned. A second call returns at once.
+    public func join() {
+        let thread = handle.withLock { handle in
+            defer { handle = nil }
+            return handle
+        }
+        if let thread { _ = pthread_join(thread, nil) }
+    }
+}

@@ -1,0 +1,255 @@
+public import SyncDomain
+internal import Synchronization
+internal import SystemSupport
+
+extension DiskStore {
+    public func ingest(_ digest: SHA256Digest, size: Int64) async throws(SyncError) -> IngestStart {
+        let opened = try await blocking { () throws(SystemFailure) in try self.openPartial(digest, size: size) }
+        switch opened {
+        case .present: return .present
+        case .busy: return .busy
+        case .ready(let file, let count):
+            return .ready(DiskIngest(store: self, digest: digest, size: size, file: file, byteCount: count))
+        }
+    }
+
+    private enum Opened {
+        case present
+        case busy
+        case ready(OpenFile, byteCount: Int64)
+    }
+
+    private func openPartial(_ digest: SHA256Digest, size: Int64) throws(SystemFailure) -> Opened {
+        let folder = try folder(StoreLayout.partial)
+        let name = StoreLayout.partialFile(digest)
+        while true {
+            if try isPresent(digest, size: size) { return .present }
+            guard let file = try openOwn(name, in: folder) else { continue }
+            guard try file.tryLock(exclusive: true) else { return .busy }
+            // The owner may have committed (renamed) it between our open and our lock: then we hold the blob's own
+            // inode, which must not be written. Look again.
+            guard let status = try folder.statusIfPresent(name), status.isSameFile(as: try file.status()) else { continue }
+            // Or committed before our open, and the file is a new one of ours: the look above was too early.
+            if try isPresent(digest, size: size) {
+                if status.size == 0 { try? folder.removeFile(name) }
+                return .present
+            }
+            if status.size > size { try file.resize(to: 0) }
+            return .ready(file, byteCount: status.size > size ? 0 : status.size)
+        }
+    }
+
+    /// Opens a partial, or nil after taking away what must not be written through: a link, or a file that has
+    /// another name somewhere else.
+    private func openOwn(_ name: String, in folder: Folder) throws(SystemFailure) -> OpenFile? {
+        do {
+            let file = try folder.file(name, .readWriteCreate, mode: 0o600)
+            let status = try file.status()
+            if status.kind == .regular, status.linkCount == 1 { return file }
+            // Renamed or removed by its owner just now: nothing to take away.
+            if status.linkCount == 0 { return nil }
+        } catch {
+            if error.isPermission, let file = try? folder.file(name, .read) {
+                // A crash between the seal and the rename left it complete and read-only.
+                try file.setMode(0o600)
+                return nil
+            }
+            guard error.isSymbolicLink || error.isDirectory || error.isNoDevice else { throw error }
+        }
+        try folder.removeTree(name)
+        return nil
+    }
+
+    /// Whether the blob is there and can be trusted without hashing it.
+    private func isPresent(_ digest: SHA256Digest, size: Int64) throws(SystemFailure) -> Bool {
+        let blobs = try folder(StoreLayout.blobs)
+        guard let status = try blobs.statusIfPresent("\(StoreLayout.blobFolder(digest))/\(digest.hex)") else { return false }
+        let isRotten = rotten.withLock { $0[digest] == status.inode }
+        return Seal.isIntact(status, digest, size: size) && !isRotten
+    }
+}
+
+/// One blob on its way into the store. See ``BlobIngest`` for the contract.
+///
+/// The lock of the partial file makes it this process's alone, and goes with the file.
+final class DiskIngest: BlobIngest {
+    /// Below it a journal costs more than fetching the file again would.
+    private static let journalThreshold: Int64 = 1 << 20
+
+    private struct State {
+        var byteCount: Int64
+        var stream: HashStream
+        /// Whose bytes come next.
+        var source: SourceURL?
+        /// What the journal says, as far as it is about bytes that are there.
+        var validated: (sourceSHA256: SHA256Digest, validator: Validator)?
+        var isReserved = false
+        var isClosed = false
+    }
+
+    private let store: DiskStore
+    private let digest: SHA256Digest
+    private let size: Int64
+    private let file: OpenFile
+    private let state: Mutex<State>
+
+    init(store: DiskStore, digest: SHA256Digest, size: Int64, file: OpenFile, byteCount: Int64) {
+        self.store = store
+        self.digest = digest
+        self.size = size
+        self.file = file
+        let stream = store.hashes.stream(file)
+        state = Mutex(State(byteCount: byteCount, stream: stream))
+        if byteCount > 0 {
+            let journal = readJournal()
+            state.withLock { $0.validated = journal }
+            store.hashes.advance(stream, to: byteCount)
+        }
+    }
+
+    var byteCount: Int64 { state.withLock { $0.byteCount } }
+
+    func validator(for source: SourceURL) -> Validator? {
+        guard let known = state.withLock({ $0.validated }), known.sourceSHA256 == SHA256Digest(of: Array(source.text.utf8)) else {
+            return nil
+        }
+        return known.validator
+    }
+
+    func expect(from source: SourceURL) {
+        state.withLock { $0.source = source }
+    }
+
+    func begin(at offset: Int64, validator: Validator?) throws(SyncError) {
+        let count = byteCount
+        guard offset == 0 || offset == count else {
+            throw SyncError(.protocolViolation, "\(digest): bytes from \(offset) on were offered where \(count) are there")
+        }
+        if offset == 0 && count > 0 { try restart() }
+        try mapped { () throws(SystemFailure) in
+            try reserve()
+            try writeJournal(validator, offset: offset)
+        }
+    }
+
+    func write(_ bytes: RawSpan) throws(SyncError) {
+        let offset = byteCount
+        guard offset + Int64(bytes.byteCount) <= size else {
+            throw SyncError(.sizeMismatch, "\(digest): more than the \(size) bytes that it has were offered")
+        }
+        try mapped { () throws(SystemFailure) in try file.write(bytes, at: offset) }
+        let (stream, count) = state.withLock { state in
+            state.byteCount = offset + Int64(bytes.byteCount)
+            return (state.stream, state.byteCount)
+        }
+        store.hashes.advance(stream, to: count)
+    }
+
+    func restart() throws(SyncError) {
+        try mapped { () throws(SystemFailure) in try file.resize(to: 0) }
+        let fresh = store.hashes.stream(file)
+        let old = state.withLock { state in
+            defer {
+                state.stream = fresh
+                state.byteCount = 0
+                state.validated = nil
+            }
+            return state.stream
+        }
+        old.cancel()
+    }
+
+    func commit() async throws(SyncError) -> CommitResult {
+        let (stream, count) = state.withLock { ($0.stream, $0.byteCount) }
+        let got = try await store.hashes.digest(of: stream, count: count)
+        guard got == digest, count == size else { return .mismatch(got) }
+        try await place(as: digest)
+        return .committed
+    }
+
+    func keepUnreferenced(as digest: SHA256Digest) async throws(SyncError) {
+        try await place(as: digest)
+    }
+
+    func close() {
+        let (stream, count, wasClosed) = state.withLock { state in
+            defer { state.isClosed = true }
+            return (state.stream, state.byteCount, state.isClosed)
+        }
+        guard !wasClosed else { return }
+        stream.cancel()
+        // Only while the lock is held, so that no other process has begun to fill it.
+        if count == 0 {
+            removeJournal()
+            try? store.folder(StoreLayout.partial).removeFile(StoreLayout.partialFile(self.digest))
+        }
+        file.unlock()
+    }
+
+    /// Durable first, then visible: seal and mode are in before the fsync, the name comes after it, and the fsync of
+    /// the folder makes the name last.
+    private func place(as digest: SHA256Digest) async throws(SyncError) {
+        try await store.blocking { [self] () throws(SystemFailure) in
+            try file.resize(to: size)
+            try file.setMode(0o444 & store.modeMask)
+            // Where times can't be set the blob has no seal, and is hashed again at each look: slower, never wrong.
+            try? file.setModified(seconds: Seal.seconds(for: digest))
+            try file.synchronize()
+            let partial = try store.folder(StoreLayout.partial)
+            let target = try store.folder(StoreLayout.blobs).folder(StoreLayout.blobFolder(digest), create: true)
+            try target.takeOver(StoreLayout.partialFile(self.digest), from: partial, as: digest.hex)
+            try target.synchronize()
+            removeJournal()
+        }
+        _ = store.rotten.withLock { $0.removeValue(forKey: digest) }
+        state.withLock { $0.isClosed = true }
+        file.unlock()
+    }
+
+    private func reserve() throws(SystemFailure) {
+        let isFirst = state.withLock { state in
+            defer { state.isReserved = true }
+            return !state.isReserved
+        }
+        if isFirst && size > 0 { try file.reserve(size) }
+    }
+
+    private func mapped(_ body: () throws(SystemFailure) -> Void) throws(SyncError) {
+        do throws(SystemFailure) { try body() } catch { throw error.storeError }
+    }
+}
+
+extension DiskIngest {
+    private var journalName: String { StoreLayout.journalFile(digest) }
+
+    private func readJournal() -> (sourceSHA256: SHA256Digest, validator: Validator)? {
+        guard let bytes = try? store.folder(StoreLayout.partial).file(journalName, .read).readAll(limit: 1 << 16),
+            let journal = PartialJournal.decode(bytes), let source = try? SHA256Digest(hex: journal.sourceSHA256),
+            let validator = Validator(entityTag: journal.entityTag)
+        else { return nil }
+        return (source, validator)
+    }
+
+    /// Keeps the journal true to the bytes: it speaks of one version of one source, or it goes.
+    private func writeJournal(_ validator: Validator?, offset: Int64) throws(SystemFailure) {
+        guard size >= Self.journalThreshold else { return }
+        let (known, source) = state.withLock { ($0.validated, $0.source) }
+        guard let source else { return }
+        let sourceSHA256 = SHA256Digest(of: Array(source.text.utf8))
+        let isSame = known.map { $0.sourceSHA256 == sourceSHA256 && $0.validator == validator } ?? false
+        if offset > 0 && isSame { return }
+        guard let validator, offset == 0 else {
+            state.withLock { $0.validated = nil }
+            return removeJournal()
+        }
+        // A crash may lose it: the bytes are then continued without a validator, and the digest decides.
+        try store.folder(StoreLayout.partial)
+            .replace(journalName, with: PartialJournal.encode(validator, from: source), mode: 0o600, isDurable: false)
+        state.withLock { $0.validated = (sourceSHA256, validator) }
+    }
+
+    private func removeJournal() {
+        guard size >= Self.journalThreshold else { return }
+        try? store.folder(StoreLayout.partial).removeFile(journalName)
+    }
+}

@@ -1,0 +1,278 @@
+public import SyncDomain
+internal import SystemSupport
+
+extension DiskStore {
+    public func publish(_ model: Model) async throws(SyncError) -> [String] {
+        try await published { () throws(PublishFailure) in
+            var publisher = try Publisher(self, model)
+            try publisher.publish()
+            return publisher.notes
+        }
+    }
+
+    public func mend(_ files: [ModelFile], of model: ModelName) async throws(SyncError) -> [String] {
+        try await published { () throws(PublishFailure) in
+            var publisher = try Publisher(self, Model(name: model, files: files))
+            try publisher.mend()
+            return publisher.notes
+        }
+    }
+
+    public func adopt(_ path: RelativePath, of model: ModelName, as digest: SHA256Digest) async throws(SyncError) {
+        try await published { () throws(PublishFailure) in
+            try PublishFailure.mapping { () throws(SystemFailure) in
+                let folder = try self.folder(StoreLayout.models).folder(model.text).folder(path.parent.map(String.init) ?? "")
+                let partial = try self.folder(StoreLayout.partial)
+                let blobs = try self.folder(StoreLayout.blobs).folder(StoreLayout.blobFolder(digest), create: true)
+                let name = StoreLayout.temporaryName("adopt")
+                try partial.placeCopy(of: String(path.lastComponent), in: folder, as: name)
+                let file = try partial.file(name, .read)
+                try file.setMode(0o444 & self.modeMask)
+                try? file.setModified(seconds: Seal.seconds(for: digest))
+                try file.synchronize()
+                try blobs.takeOver(name, from: partial, as: digest.hex)
+                try blobs.synchronize()
+            }
+        }
+    }
+
+    /// Runs `body` while no other process publishes: a model's folder is changed by one at a time.
+    private func published<Value: Sendable>(
+        _ body: @escaping @Sendable () throws(PublishFailure) -> Value
+    ) async throws(SyncError) -> Value {
+        do throws(PublishFailure) {
+            return try await pool.tryRun { () throws(PublishFailure) in
+                let lock = try PublishFailure.mapping { () throws(SystemFailure) in
+                    let lock = try self.folder(StoreLayout.locks).file(StoreLayout.publishLock, .readWriteCreate)
+                    try lock.lock(exclusive: true)
+                    return lock
+                }
+                defer { lock.unlock() }
+                return try body()
+            }
+        } catch {
+            throw error.error
+        }
+    }
+}
+
+/// A failure of publishing: the system's, or something of the user's that stands in the way.
+struct PublishFailure: Error {
+    var error: SyncError
+
+    static func mapping<Value>(_ body: () throws(SystemFailure) -> Value) throws(PublishFailure) -> Value {
+        do throws(SystemFailure) { return try body() } catch { throw PublishFailure(error: error.storeError) }
+    }
+
+    static func inTheWay(_ path: String, _ what: String) -> PublishFailure {
+        PublishFailure(error: SyncError(.storeIO, "\(path): \(what) stands where the manifest has a file; move it away and run again"))
+    }
+}
+
+/// Makes one model's folder show its files. Under the publish lock.
+struct Publisher {
+    private let store: DiskStore
+    private let model: Model
+    private let blobs: Folder
+    private let partial: Folder
+    private var copies = 0
+    private(set) var notes: [String] = []
+
+    init(_ store: DiskStore, _ model: Model) throws(PublishFailure) {
+        self.store = store
+        self.model = model
+        (blobs, partial) = try PublishFailure.mapping { () throws(SystemFailure) in
+            (try store.folder(StoreLayout.blobs), try store.folder(StoreLayout.partial))
+        }
+    }
+
+    /// The model's whole set and its record.
+    mutating func publish() throws(PublishFailure) {
+        let (parent, name, record, exists) = try PublishFailure.mapping { () throws(SystemFailure) in
+            let place = StoreLayout.modelFolder(model.name)
+            let parent = try store.folder(StoreLayout.models).folder(place.parent, create: true)
+            let record = try store.recordBytes(model.name).flatMap { try? ModelRecord.decode($0) }
+            return (parent, place.name, record, try parent.statusIfPresent(place.name) != nil)
+        }
+        let isSameSet = exists && record.map { Self.set($0) == Self.set(model) } ?? false
+        if isSameSet {
+            try mend()
+        } else {
+            try exchange(parent, name, known: record?.files.map(\.path.text) ?? [], exists: exists)
+        }
+        try PublishFailure.mapping { () throws(SystemFailure) in try store.writeRecord(model) }
+    }
+
+    private static func set(_ model: Model) -> [String: SHA256Digest] {
+        Dictionary(model.files.map { ($0.path.text, $0.sha256) }) { first, _ in first }
+    }
+
+    /// Replaces single views, each at once, where the set does not change.
+    mutating func mend() throws(PublishFailure) {
+        let folder = try PublishFailure.mapping { () throws(SystemFailure) in
+            try store.folder(StoreLayout.models).folder(model.name.text, create: true)
+        }
+        for file in model.files { try place(file, in: folder) }
+        tellCopies()
+    }
+
+    private mutating func place(_ file: ModelFile, in folder: Folder) throws(PublishFailure) {
+        let name = String(file.path.lastComponent)
+        let parent: Folder
+        do throws(SystemFailure) {
+            parent = try folder.folder(file.path.parent ?? "", create: true)
+            let present = try parent.statusIfPresent(name)
+            if let present, try isCurrent(present, file) { return }
+            // An empty folder is nobody's; one that is not makes this throw.
+            if present?.kind == .directory { try parent.removeFolder(name) }
+        } catch {
+            throw error.exists || error.code == 20
+                ? .inTheWay(folder.full(file.path.text), "something else") : PublishFailure(error: error.storeError)
+        }
+        try PublishFailure.mapping { () throws(SystemFailure) in
+            let temporary = StoreLayout.temporaryName("view")
+            try put(file, in: partial, as: temporary)
+            try partial.rename(temporary, to: parent, name)
+            try parent.synchronize()
+        }
+    }
+
+    private func isCurrent(_ view: FileStatus, _ file: ModelFile) throws(SystemFailure) -> Bool {
+        let blob = try blobs.status("\(StoreLayout.blobFolder(file.sha256))/\(file.sha256.hex)")
+        return view.isSameFile(as: blob) || Seal.isIntact(view, file.sha256, size: file.size)
+    }
+
+    /// Gives a blob a name in `folder`: a link, or a copy with the blob's mode and seal where links can't be.
+    private mutating func put(_ file: ModelFile, in folder: Folder, as name: String) throws(SystemFailure) {
+        let source = try blobs.folder(StoreLayout.blobFolder(file.sha256))
+        let isLinked = try folder.placeCopy(of: file.sha256.hex, in: source, as: name)
+        guard !isLinked else { return }
+        copies += 1
+        let copy = try folder.file(name, .read)
+        try copy.setMode(0o444 & store.modeMask)
+        try? copy.setModified(seconds: Seal.seconds(for: file.sha256))
+        try copy.synchronize()
+    }
+
+    /// Builds the new folder aside and puts it in place in one step, so that readers see one set or the other.
+    ///
+    /// - Parameter known: paths that the record has: what of them the manifest lacks goes with the old folder.
+    private mutating func exchange(_ parent: Folder, _ name: String, known: [String], exists: Bool) throws(PublishFailure) {
+        let temporary = StoreLayout.temporaryName("folder")
+        do {
+            let staged = try PublishFailure.mapping { () throws(SystemFailure) in try partial.folder(temporary, create: true) }
+            let managed = Set(known + model.files.map(\.path.text))
+            if exists { try carry(from: parent, name, to: staged, except: managed) }
+            try stage(in: staged)
+            try swap(temporary, parent, name, exists: exists)
+            if exists { try clearOld(temporary, into: parent, name, except: managed) }
+        } catch {
+            // What was staged are links alone; the blobs and the old folder are as they were.
+            try? partial.removeTree(temporary)
+            throw error
+        }
+        tellCopies()
+    }
+
+    private mutating func stage(in staged: Folder) throws(PublishFailure) {
+        var folders: [String: Folder] = [:]
+        for file in model.files {
+            let parent = file.path.parent.map(String.init) ?? ""
+            do throws(SystemFailure) {
+                let known = folders[parent]
+                let folder = if let known { known } else { try staged.folder(parent, create: true) }
+                folders[parent] = folder
+                try put(file, in: folder, as: String(file.path.lastComponent))
+            } catch {
+                throw error.exists || error.code == 20
+                    ? .inTheWay("\(store.modelPath(model.name))/\(file.path)", "something that is not modelsync's")
+                    : PublishFailure(error: error.storeError)
+            }
+        }
+        try PublishFailure.mapping { () throws(SystemFailure) in
+            // The names must be on disk before the folder that holds them is put in place.
+            for folder in folders.values { try folder.synchronize() }
+            try staged.synchronize()
+        }
+    }
+
+    private func swap(_ temporary: String, _ parent: Folder, _ name: String, exists: Bool) throws(PublishFailure) {
+        try PublishFailure.mapping { () throws(SystemFailure) in
+            if exists {
+                guard try parent.status(name).kind == .directory else { throw SystemFailure("open", parent.full(name), code: 40) }
+                try partial.exchange(temporary, with: parent, name)
+            } else {
+                try partial.renameNew(temporary, to: parent, name)
+            }
+            try parent.synchronize()
+        }
+    }
+
+    /// Links into the new folder what is in the old one and nobody's but the user's.
+    private func carry(from parent: Folder, _ name: String, to staged: Folder, except managed: Set<String>) throws(PublishFailure) {
+        try PublishFailure.mapping { () throws(SystemFailure) in
+            let old = try parent.folder(name)
+            for file in try old.files() where !managed.contains(file.path) { try Self.move(file.path, from: old, to: staged, linking: true) }
+        }
+    }
+
+    /// Takes the old folder apart; a file that appeared in it after it was carried over goes to the new one.
+    private func clearOld(_ temporary: String, into parent: Folder, _ name: String, except managed: Set<String>) throws(PublishFailure) {
+        try PublishFailure.mapping { () throws(SystemFailure) in
+            let old = try partial.folder(temporary)
+            let new = try parent.folder(name)
+            for file in try old.files() where !managed.contains(file.path) && (try? new.status(file.path)) == nil {
+                try Self.move(file.path, from: old, to: new, linking: false)
+            }
+            try partial.removeTree(temporary)
+        }
+    }
+
+    private static func move(_ path: String, from old: Folder, to new: Folder, linking: Bool) throws(SystemFailure) {
+        let end = path.utf8.lastIndex(of: UInt8(ascii: "/"))
+        let (folder, name) = end.map { (String(path[..<$0]), String(path[path.utf8.index(after: $0)...])) } ?? ("", path)
+        let (source, target) = (try old.folder(folder), try new.folder(folder, create: true))
+        if linking {
+            try target.placeCopy(of: name, in: source, as: name)
+        } else {
+            try source.renameNew(name, to: target, name)
+        }
+    }
+
+    private mutating func tellCopies() {
+        guard copies > 0 else { return }
+        notes.append(
+            "\(model.name): this file system has no hard links; \(copies) files were copied, and take their space twice")
+    }
+}
+
+extension Folder {
+    /// Gives a file another name in this folder: a link where the file system has them, else a copy of its bytes.
+    ///
+    /// - Returns: whether it is a link.
+    @discardableResult
+    func placeCopy(of name: String, in source: Folder, as newName: String) throws(SystemFailure) -> Bool {
+        do {
+            try source.link(name, to: self, newName)
+            return true
+        } catch {
+            guard error.isUnsupported else { throw error }
+        }
+        let original = try source.file(name, .read)
+        let copy = try file(newName, .createNew, mode: 0o600)
+        try copy.copy(original)
+        return false
+    }
+
+    /// Renames a file into this folder over what has the name; a folder there is moved aside first.
+    func takeOver(_ name: String, from source: Folder, as newName: String) throws(SystemFailure) {
+        do {
+            try source.rename(name, to: self, newName)
+        } catch {
+            // What is in such a folder may be somebody's: it is moved aside, not deleted.
+            guard error.isDirectory || error.exists else { throw error }
+            try renameNew(newName, to: source, StoreLayout.temporaryName("displaced"))
+            try source.rename(name, to: self, newName)
+        }
+    }
+}

@@ -1,0 +1,68 @@
+public import SyncDomain
+internal import SystemSupport
+
+extension DiskStore {
+    /// The models that were applied to this store, by name. Nothing is read but the records.
+    ///
+    /// - Throws: `store.io` for a record that can't be read, naming it.
+    public func records() async throws(SyncError) -> [Model] {
+        guard exists else { return [] }
+        let found = try await blocking { () throws(SystemFailure) -> [(String, [UInt8])] in
+            var out: [(String, [UInt8])] = []
+            try Self.collect(try self.folder(StoreLayout.records), into: &out)
+            return out
+        }
+        var models: [Model] = []
+        for (path, bytes) in found { models.append(try Self.decode(bytes, at: path)) }
+        return models.sorted { $0.name < $1.name }
+    }
+
+    /// The record of one model; nil where there is none.
+    public func record(_ name: ModelName) async throws(SyncError) -> Model? {
+        guard exists else { return nil }
+        let found = try await blocking { () throws(SystemFailure) -> [UInt8]? in try self.recordBytes(name) }
+        guard let found else { return nil }
+        return try Self.decode(found, at: "\(path)/\(StoreLayout.records)/\(name).json")
+    }
+
+    func recordBytes(_ name: ModelName) throws(SystemFailure) -> [UInt8]? {
+        let place = StoreLayout.record(name)
+        do {
+            return try folder(StoreLayout.records).folder(place.folder).file(place.file, .read).readAll()
+        } catch {
+            if error.isNotFound { return nil } else { throw error }
+        }
+    }
+
+    func writeRecord(_ model: Model) throws(SystemFailure) {
+        let place = StoreLayout.record(model.name)
+        let folder = try folder(StoreLayout.records).folder(place.folder, create: true)
+        try folder.replace(place.file, with: ModelRecord.encode(model))
+    }
+
+    private static func collect(_ folder: Folder, into out: inout [(String, [UInt8])]) throws(SystemFailure) {
+        for entry in try folder.entries() {
+            if entry.kind == .directory {
+                try collect(try folder.folder(entry.name), into: &out)
+            } else if entry.kind == .regular, entry.name.hasSuffix(".json"), !entry.name.hasPrefix(".") {
+                out.append((folder.full(entry.name), try folder.file(entry.name, .read).readAll()))
+            }
+        }
+    }
+
+    private static func decode(_ bytes: [UInt8], at path: String) throws(SyncError) -> Model {
+        do throws(InvalidValue) { return try ModelRecord.decode(bytes) } catch {
+            throw SyncError(.storeIO, "\(path): \(error.reason); apply its manifest again to write it anew")
+        }
+    }
+
+    public func save(report: [UInt8], runID: String) async throws(SyncError) {
+        try await blocking { () throws(SystemFailure) in
+            let runs = try self.folder(StoreLayout.runs)
+            // A crash may lose the report of the run that it ended; it must not cost each run two fsyncs.
+            try runs.replace(runID + ".json", with: report, isDurable: false)
+            let names = try runs.entries().map(\.name).filter { $0.hasSuffix(".json") && !$0.hasPrefix(".") }.sorted()
+            for name in names.dropLast(StoreLayout.keptRuns) { try? runs.removeFile(name) }
+        }
+    }
+}

@@ -1,0 +1,276 @@
+public import SyncDomain
+internal import Synchronization
+internal import SystemSupport
+
+extension DiskStore {
+    public func survey(
+        _ manifest: Manifest, depth: VerifyDepth, progress: @escaping @Sendable (Int64) -> Void
+    ) async throws(SyncError) -> Inventory {
+        guard exists else {
+            let free = try await blocking { () throws(SystemFailure) in try self.freeBytes() }
+            return Inventory(
+                models: manifest.models.map { ModelInventory(files: Array(repeating: FileInventory(), count: $0.files.count)) },
+                bytesFree: free)
+        }
+        let survey = try await blocking { () throws(SystemFailure) in try Surveyor(self, manifest, depth).look() }
+        let verdicts = try await hashAll(survey.questions, progress: progress)
+        return settle(survey, manifest, verdicts)
+    }
+
+    /// One digest a question, nil for a file that could not be read; a few at once.
+    private func hashAll(
+        _ questions: [Surveyor.Question], progress: @escaping @Sendable (Int64) -> Void
+    ) async throws(SyncError) -> [SHA256Digest?] {
+        var verdicts = [SHA256Digest?](repeating: nil, count: questions.count)
+        await withTaskGroup(of: (Int, SHA256Digest?).self) { group in
+            for index in questions.indices {
+                if index >= 8, let (done, digest) = await group.next() { verdicts[done] = digest }
+                group.addTask { (index, await self.hash(questions[index], progress: progress)) }
+            }
+            for await (done, digest) in group { verdicts[done] = digest }
+        }
+        if Task.isCancelled { throw .cancelled("looking at \(path)") }
+        return verdicts
+    }
+
+    private func hash(_ question: Surveyor.Question, progress: @escaping @Sendable (Int64) -> Void) async -> SHA256Digest? {
+        let file = try? await blocking { () throws(SystemFailure) in
+            let file = try question.folder.folder(question.parent).file(question.name, .read)
+            file.adviseSequential()
+            return file
+        }
+        guard let file, !Task.isCancelled else { return nil }
+        return try? await hashes.digest(of: hashes.stream(file, progress: progress), count: question.size)
+    }
+
+    private func settle(_ survey: Surveyor.Findings, _ manifest: Manifest, _ verdicts: [SHA256Digest?]) -> Inventory {
+        var models = survey.models
+        var verified: Int64 = 0
+        for (question, verdict) in zip(survey.questions, verdicts) {
+            if verdict != nil { verified += question.size }
+            let isRight = verdict == question.expected
+            if question.isBlob, question.wasSealed, !isRight, let inode = question.inode {
+                rotten.withLock { $0[question.expected] = inode }
+            }
+            for place in question.places {
+                if question.isBlob {
+                    models[place.model].files[place.file].blob =
+                        isRight ? (question.wasSealed ? .intact : .unsealed) : Self.damage(verdict)
+                } else {
+                    models[place.model].files[place.file].view = isRight ? .holdsBytes : .other
+                }
+            }
+        }
+        return Inventory(models: models, bytesFree: survey.bytesFree, bytesVerified: verified)
+    }
+
+    private static func damage(_ verdict: SHA256Digest?) -> BlobState {
+        verdict.map { .damaged(.digestMismatch, "has wrong bytes (sha256 \($0))") } ?? .damaged(.storeIO, "can't be read")
+    }
+
+    public func reseal(_ digest: SHA256Digest) async {
+        // A store that can't be written is verified each time instead: that is slower, and no failure.
+        _ = try? await blocking { () throws(SystemFailure) in
+            let file = try self.folder(StoreLayout.blobs).folder(StoreLayout.blobFolder(digest)).file(digest.hex, .read)
+            try? file.setMode(0o444 & self.modeMask)
+            try file.setModified(seconds: Seal.seconds(for: digest))
+        }
+    }
+}
+
+/// The pass over names and times that comes before any hashing. On one thread.
+struct Surveyor {
+    struct Place {
+        var model: Int
+        var file: Int
+    }
+
+    /// A file that must be hashed to know what it is.
+    struct Question: Sendable {
+        var expected: SHA256Digest
+        var size: Int64
+        var isBlob: Bool
+        var wasSealed: Bool
+        var inode: UInt64?
+        var folder: Folder
+        var parent: String
+        var name: String
+        var places: [Place]
+    }
+
+    struct Findings: Sendable {
+        var models: [ModelInventory] = []
+        var questions: [Question] = []
+        var bytesFree: Int64 = 0
+    }
+
+    private struct Blob {
+        var state: BlobState
+        var status: FileStatus?
+        var question: Int?
+    }
+
+    private let store: DiskStore
+    private let manifest: Manifest
+    private let depth: VerifyDepth
+    private let blobs: Folder
+    private let models: Folder
+    private var partials: [SHA256Digest: Int64] = [:]
+    /// Of digests that more than one path may have.
+    private var seen: [SHA256Digest: Blob] = [:]
+    private var findings = Findings()
+    private var path: [UInt8] = []
+    /// Of the model being looked at: its paths that are there and no folder.
+    private var viewFiles = 0
+
+    init(_ store: DiskStore, _ manifest: Manifest, _ depth: VerifyDepth) throws(SystemFailure) {
+        self.store = store
+        self.manifest = manifest
+        self.depth = depth
+        blobs = try Self.open(store, StoreLayout.blobs)
+        models = try Self.open(store, StoreLayout.models)
+        seen.reserveCapacity(manifest.models.reduce(0) { $0 + $1.files.count })
+    }
+
+    /// A folder of the layout that is not there yet is looked at as the store's own, in which its names are not.
+    private static func open(_ store: DiskStore, _ name: String) throws(SystemFailure) -> Folder {
+        do { return try store.folder(name) } catch { if error.isNotFound, let root = store.root { return root } else { throw error } }
+    }
+
+    consuming func look() throws(SystemFailure) -> Findings {
+        findings.bytesFree = try store.freeBytes()
+        try lookAtPartials()
+        for index in manifest.models.indices { try lookAtModel(index) }
+        return findings
+    }
+
+    private mutating func lookAtPartials() throws(SystemFailure) {
+        guard let folder = try? store.folder(StoreLayout.partial) else { return }
+        for entry in try folder.entries() {
+            guard let digest = StoreLayout.digest(ofPartial: entry.name), let status = try folder.statusIfPresent(entry.name)
+            else { continue }
+            partials[digest] = status.size
+        }
+    }
+
+    private mutating func lookAtModel(_ index: Int) throws(SystemFailure) {
+        let model = manifest.models[index]
+        let recordBytes = try store.recordBytes(model.name)
+        let isCurrent = recordBytes.map { $0 == ModelRecord.encode(model) } ?? false
+        let record = isCurrent ? model : recordBytes.flatMap { try? ModelRecord.decode($0) }
+        var recorded: [String: SHA256Digest] = [:]
+        if !isCurrent { for file in record?.files ?? [] { recorded[file.path.text] = file.sha256 } }
+        // A link in its place is told when it would be written through; to look, nothing of the model is there.
+        let folder = try? models.folder(model.name.text)
+        var inventory = ModelInventory(files: [], isRecordCurrent: isCurrent)
+        inventory.files.reserveCapacity(model.files.count)
+        viewFiles = 0
+        for (position, file) in model.files.enumerated() {
+            var state = try lookAtFile(file, in: folder, at: Place(model: index, file: position))
+            state.recorded =
+                isCurrent ? .sameBytes : recorded.removeValue(forKey: file.path.text).map { $0 == file.sha256 ? .sameBytes : .otherBytes } ?? .unknown
+            inventory.files.append(state)
+        }
+        if let folder {
+            for file in record?.files ?? [] where recorded[file.path.text] != nil {
+                guard try folder.statusIfPresent(file.path.text) != nil else { continue }
+                inventory.dropped.append(ExtraFile(path: file.path.text, size: file.size, sha256: file.sha256))
+            }
+            inventory.unmanaged = try unmanaged(in: folder, model, inventory.dropped, known: viewFiles + inventory.dropped.count)
+        }
+        findings.models.append(inventory)
+    }
+
+    private mutating func lookAtFile(_ file: ModelFile, in folder: Folder?, at place: Place) throws(SystemFailure) -> FileInventory {
+        let blob = try lookAtBlob(file, at: place)
+        var state = FileInventory(blob: blob.state, partialBytes: 0)
+        if blob.state != .intact { state.partialBytes = min(partials[file.sha256] ?? 0, file.size) }
+        guard let folder else { return state }
+        path.removeAll(keepingCapacity: true)
+        path += file.path.text.utf8
+        path.append(0)
+        guard let view = try folder.statusIfPresent(cString: path) else { return state }
+        if view.kind != .directory { viewFiles += 1 }
+        if let status = blob.status, view.isSameFile(as: status) {
+            state.view = .current
+        } else if view.kind == .regular, view.size == file.size, Seal.isIntact(view, file.sha256, size: file.size), blob.state == .intact {
+            state.view = .current
+        } else if view.kind == .regular, view.size == file.size, blob.state != .intact || blob.question != nil {
+            state.view = .other
+            ask(file, view, in: folder, at: place)
+        } else {
+            state.view = .other
+        }
+        return state
+    }
+
+    private mutating func lookAtBlob(_ file: ModelFile, at place: Place) throws(SystemFailure) -> Blob {
+        if let known = seen[file.sha256] {
+            if let question = known.question { findings.questions[question].places.append(place) }
+            return known
+        }
+        path.removeAll(keepingCapacity: true)
+        StoreLayout.appendBlobPath(file.sha256, to: &path)
+        let status = try blobs.statusIfPresent(cString: path)
+        var blob = Blob(state: .absent, status: status)
+        if let status {
+            let isSealed = Seal.isIntact(status, file.sha256, size: file.size)
+            if status.kind != .regular {
+                blob.state = .damaged(.storeIO, status.kind == .directory ? "is a folder" : "is not a regular file")
+            } else if status.size != file.size {
+                blob.state = .damaged(.sizeMismatch, "has \(status.size) of \(file.size) bytes")
+            } else if isSealed && depth == .quick {
+                blob.state = .intact
+            } else {
+                // Until the hash tells: `intact` for a whole seal, so that views of it count as current.
+                blob.state = isSealed ? .intact : .unsealed
+                blob.question = findings.questions.count
+                findings.questions.append(
+                    Question(
+                        expected: file.sha256, size: file.size, isBlob: true, wasSealed: isSealed, inode: status.inode,
+                        folder: blobs, parent: StoreLayout.blobFolder(file.sha256), name: file.sha256.hex, places: [place]))
+            }
+        }
+        seen[file.sha256] = blob
+        return blob
+    }
+
+    private mutating func ask(_ file: ModelFile, _ view: FileStatus, in folder: Folder, at place: Place) {
+        findings.questions.append(
+            Question(
+                expected: file.sha256, size: file.size, isBlob: false, wasSealed: false, inode: view.inode, folder: folder,
+                parent: file.path.parent.map(String.init) ?? "", name: String(file.path.lastComponent), places: [place]))
+    }
+
+    /// Names are only looked at where their number says that there are others than the known ones.
+    private func unmanaged(
+        in folder: Folder, _ model: Model, _ dropped: [ExtraFile], known: Int
+    ) throws(SystemFailure) -> [ExtraFile] {
+        var count = 0
+        var folders = [folder]
+        while let next = folders.popLast() {
+            let census = try next.census()
+            count += census.files
+            for name in census.folders { folders.append(try next.folder(name)) }
+        }
+        guard count > known else { return [] }
+        let names = Set(model.files.map(\.path.text) + dropped.map(\.path))
+        return try folder.files().filter { !names.contains($0.path) }
+            .map { ExtraFile(path: $0.path, size: $0.size) }.sorted { $0.path < $1.path }
+    }
+}
+
+extension Folder {
+    /// All files below, of any kind but folders, with their path from here.
+    func files(under prefix: String = "") throws(SystemFailure) -> [(path: String, size: Int64)] {
+        var out: [(path: String, size: Int64)] = []
+        for entry in try entries() {
+            if entry.kind == .directory {
+                out += try folder(entry.name).files(under: prefix + entry.name + "/")
+            } else if let status = try statusIfPresent(entry.name) {
+                out.append((prefix + entry.name, status.size))
+            }
+        }
+        return out
+    }
+}

@@ -1,0 +1,155 @@
+public import SyncDomain
+internal import Synchronization
+internal import SystemSupport
+
+/// The store on a local file system: `blobs/`, `models/`, `records/`, `partial/`, `runs/` under one folder.
+///
+/// Safe to use from any thread, and with other processes on the same folder: they take turns by file locks, which
+/// the kernel drops when their owner dies.
+public final class DiskStore: ModelStoring {
+    /// What the store is opened for.
+    public enum Access: Sendable {
+        /// To look: a store that does not exist is empty and is not created.
+        case inspect
+        /// To change: created where it is missing.
+        case change
+    }
+
+    /// Absolute.
+    public let path: String
+    let root: Folder?
+    let pool: BlockingPool
+    let hashes: HashService
+    let modeMask: UInt32
+    /// Held shared while the store is used for changes, so that nothing which cleans it runs meanwhile.
+    private let useLock: OpenFile?
+    /// Blobs whose seal is whole and whose bytes are not, by the inode that was hashed: for them alone a seal does
+    /// not show that another process has mended them.
+    let rotten = Mutex<[SHA256Digest: UInt64]>([:])
+
+    /// - Parameters:
+    ///   - path: absolute; its parents are created when it is.
+    ///   - hashThreads: how many files are hashed at once.
+    /// - Throws: `store.permission` or `store.io` for a folder that can't be used, that is no store, or whose layout is
+    ///   newer than this program knows. Nothing is changed then.
+    public init(path: String, access: Access, hashThreads: Int = 2) throws(SyncError) {
+        self.path = path
+        do throws(SystemFailure) {
+            if access == .change { try Folder.create(path) }
+            root = try Self.openIfPresent(path)
+        } catch {
+            throw Self.cannotUse(path, error)
+        }
+        if let root { try Self.check(root, access) }
+        useLock = try Self.prepare(root, access)
+        modeMask = ~processUmask()
+        pool = BlockingPool(name: "store", threads: 8)
+        hashes = HashService(threads: hashThreads)
+    }
+
+    /// Whether the store is there at all.
+    public var exists: Bool { root != nil }
+
+    private static func openIfPresent(_ path: String) throws(SystemFailure) -> Folder? {
+        do { return try Folder.open(path) } catch { if error.isNotFound && error.code != notAFolder { return nil } else { throw error } }
+    }
+
+    /// Refuses what is no store, and a store of a layout that this program does not know, before anything is touched.
+    private static func check(_ root: Folder, _ access: Access) throws(SyncError) {
+        do throws(SystemFailure) {
+            guard let status = try root.statusIfPresent(StoreLayout.versionFile) else {
+                return try checkIsEmptyOrBegun(root)
+            }
+            guard status.kind == .regular else { throw SystemFailure("open", root.full(StoreLayout.versionFile), code: tooManyLinks) }
+            let bytes = try root.file(StoreLayout.versionFile, .read).readAll(limit: 1 << 16)
+            guard let version = StoreVersion.decode(bytes) else {
+                throw SystemFailure("read", root.full(StoreLayout.versionFile) + " is not valid", code: ioError)
+            }
+            guard version <= StoreLayout.version else { throw SystemFailure("layout \(version)", root.path, code: newerLayout) }
+        } catch {
+            if error.code == newerLayout {
+                throw SyncError(
+                    .storeIO,
+                    "\(root.path): this store has \(error.call), this program knows layouts up to \(StoreLayout.version); "
+                        + "use a newer modelsync, or another folder by --store")
+            }
+            throw error.code == notEmpty ? notAStore(root.path) : cannotUse(root.path, error)
+        }
+    }
+
+    private static func checkIsEmptyOrBegun(_ root: Folder) throws(SystemFailure) {
+        let known = Set(StoreLayout.folders.compactMap { $0.split(separator: "/").first.map(String.init) } + ["lost+found"])
+        for entry in try root.entries() where !known.contains(entry.name) && !entry.name.hasPrefix(".") {
+            throw SystemFailure("open", root.path, code: notEmpty)
+        }
+    }
+
+    private static func prepare(_ root: Folder?, _ access: Access) throws(SyncError) -> OpenFile? {
+        guard let root, access == .change else { return nil }
+        do throws(SystemFailure) {
+            for folder in StoreLayout.folders { _ = try root.folder(folder, create: true) }
+            if try root.statusIfPresent(StoreLayout.versionFile) == nil {
+                try root.replace(StoreLayout.versionFile, with: StoreVersion.encode(StoreLayout.version))
+            }
+            let lock = try root.folder(StoreLayout.locks).file(StoreLayout.useLock, .readWriteCreate)
+            if try lock.tryLock(exclusive: false) { return lock }
+        } catch {
+            throw cannotUse(root.path, error)
+        }
+        throw SyncError(.storeLocked, "\(root.path): the store is being cleaned by another process; run again when it has ended")
+    }
+
+    private static func cannotUse(_ path: String, _ failure: SystemFailure) -> SyncError {
+        var error = failure.storeError
+        error.message = "the store \(path) can't be used: \(error.message)"
+        return error
+    }
+
+    private static func notAStore(_ path: String) -> SyncError {
+        SyncError(
+            .storeIO, "\(path): this folder is not empty and is no modelsync store; name an empty or a new folder by --store")
+    }
+
+    // errno(3) values, named for what they tell here.
+    private static let notAFolder: Int32 = 20
+    private static let notEmpty: Int32 = 39
+    private static let tooManyLinks: Int32 = 40
+    private static let ioError: Int32 = 5
+    private static let newerLayout: Int32 = -1
+
+    /// A folder of the layout.
+    ///
+    /// - Throws: ENOENT in a store that does not exist.
+    func folder(_ relativePath: String) throws(SystemFailure) -> Folder {
+        guard let root else { throw SystemFailure("open", path, code: 2) }
+        return try root.folder(relativePath)
+    }
+
+    /// Runs work of this store on its own threads, its failures as the store's errors.
+    func blocking<Value: Sendable>(_ work: @escaping @Sendable () throws(SystemFailure) -> Value) async throws(SyncError) -> Value {
+        do throws(SystemFailure) { return try await pool.tryRun(work) } catch { throw error.storeError }
+    }
+
+    /// Bytes that may still be written; of the nearest folder above where the store is not there.
+    func freeBytes() throws(SystemFailure) -> Int64 {
+        if let root { return try root.freeBytes() }
+        var folder = path
+        while true {
+            if let open = try? Folder.open(folder.isEmpty ? "/" : folder) { return try open.freeBytes() }
+            guard let end = folder.utf8.lastIndex(of: UInt8(ascii: "/")) else { return .max }
+            folder = String(folder[..<end])
+        }
+    }
+
+    public func viewPath(_ path: RelativePath, of model: ModelName) -> String {
+        "\(self.path)/\(StoreLayout.models)/\(model)/\(path)"
+    }
+
+    /// The absolute path of a model's folder.
+    public func modelPath(_ model: ModelName) -> String { "\(path)/\(StoreLayout.models)/\(model)" }
+}
+
+/// `store.json`: the layout's version.
+enum StoreVersion {
+    static func encode(_ version: Int) -> [UInt8] { Array("{\"layout\": \(version)}\n".utf8) }
+}

@@ -1,0 +1,130 @@
+internal import FoundationEssentials
+internal import SyncDomain
+internal import SystemSupport
+
+/// A manifest entry as it was applied: what `list`, `show`, `path` and `verify` work from with no manifest.
+enum ModelRecord {
+    static let schema = "modelsync.record/1"
+
+    /// The same model gives the same bytes, so that one comparison tells whether a record is current.
+    static func encode(_ model: Model) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.key("schema")
+            writer.string(schema)
+            writer.key("name")
+            writer.string(model.name.text)
+            for (key, value) in [
+                ("version", model.version), ("description", model.description), ("license", model.license),
+                ("homepage", model.homepage),
+            ] {
+                guard let value else { continue }
+                writer.key(key)
+                writer.string(value)
+            }
+            writer.key("tags")
+            writer.strings(model.tags)
+            writer.key("files")
+            writer.array { writer in
+                for file in model.files {
+                    writer.newLine()
+                    write(file, to: &writer)
+                }
+            }
+        }
+        writer.newLine()
+        return writer.bytes
+    }
+
+    private static func write(_ file: ModelFile, to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.key("path")
+            writer.string(file.path.text)
+            writer.key("size")
+            writer.integer(file.size)
+            writer.key("sha256")
+            writer.digest(file.sha256)
+            writer.key("urls")
+            writer.array { writer in
+                for source in file.sources { writer.string(source.text) }
+            }
+        }
+    }
+
+    private struct Stored: Decodable {
+        struct File: Decodable {
+            var path: String
+            var size: Int64
+            var sha256: String
+            var urls: [String]
+        }
+
+        var schema: String
+        var name: String
+        var version: String?
+        var description: String?
+        var license: String?
+        var homepage: String?
+        var tags: [String]
+        var files: [File]
+    }
+
+    /// - Throws: ``InvalidValue`` if the bytes are no record of this program.
+    static func decode(_ bytes: [UInt8]) throws(InvalidValue) -> Model {
+        guard let stored = try? JSONDecoder().decode(Stored.self, from: Data(bytes)), stored.schema == schema else {
+            throw InvalidValue("not a record of schema \(schema)")
+        }
+        var model = Model(
+            name: try ModelName(stored.name), version: stored.version, description: stored.description,
+            license: stored.license, homepage: stored.homepage, tags: stored.tags)
+        for file in stored.files {
+            var sources: [SourceURL] = []
+            for url in file.urls { sources.append(try SourceURL(url)) }
+            guard file.size >= 0 else { throw InvalidValue("a record with a negative size") }
+            model.files.append(
+                ModelFile(
+                    path: try RelativePath(file.path), size: file.size, sha256: try SHA256Digest(hex: file.sha256),
+                    sources: sources))
+        }
+        return model
+    }
+}
+
+/// What the partial bytes of a download came from, so that the rest is asked of the same version (If-Range).
+struct PartialJournal: Codable {
+    /// Of the source's URL: the URL itself may hold secrets.
+    var sourceSHA256: String
+    var entityTag: String
+
+    private enum CodingKeys: String, CodingKey {
+        case sourceSHA256 = "source_sha256"
+        case entityTag = "etag"
+    }
+
+    static func encode(_ validator: Validator, from source: SourceURL) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.key("source_sha256")
+            writer.digest(SHA256Digest(of: Array(source.text.utf8)))
+            writer.key("etag")
+            writer.string(validator.entityTag)
+        }
+        return writer.bytes
+    }
+
+    /// Nil for what can't be read: the bytes are then continued without a validator, and the digest decides.
+    static func decode(_ bytes: [UInt8]) -> PartialJournal? {
+        try? JSONDecoder().decode(PartialJournal.self, from: Data(bytes))
+    }
+}
+
+extension StoreVersion {
+    private struct Stored: Decodable {
+        var layout: Int
+    }
+
+    /// Nil for what is no such file.
+    static func decode(_ bytes: [UInt8]) -> Int? {
+        (try? JSONDecoder().decode(Stored.self, from: Data(bytes)))?.layout
+    }
+}

@@ -1,0 +1,58 @@
+internal import SyncDomain
+internal import SystemSupport
+
+/// Every path on disk, in one place. docs/store-layout.md tells what each is for.
+enum StoreLayout {
+    static let version = 1
+    static let versionFile = "store.json"
+    static let blobs = "blobs/sha256"
+    static let models = "models"
+    static let records = "records"
+    static let partial = "partial"
+    static let sums = "sums"
+    static let runs = "runs"
+    static let locks = "locks"
+    static let folders = [blobs, models, records, partial, sums, runs, locks]
+
+    static let useLock = "use.lock"
+    static let publishLock = "publish.lock"
+    static let keptRuns = 100
+
+    /// The folder of a blob below ``blobs``: the first two hex digits.
+    static func blobFolder(_ digest: SHA256Digest) -> String { String(digest.hex.prefix(2)) }
+
+    /// Appends a blob's path below ``blobs``, with a NUL: for looking at many without making strings.
+    static func appendBlobPath(_ digest: SHA256Digest, to path: inout [UInt8]) {
+        digest.appendHex(to: &path)
+        path.insert(contentsOf: [path[0], path[1], UInt8(ascii: "/")], at: 0)
+        path.append(0)
+    }
+
+    static func partialFile(_ digest: SHA256Digest) -> String { digest.hex + ".part" }
+    static func journalFile(_ digest: SHA256Digest) -> String { digest.hex + ".json" }
+
+    /// The digest of a partial's file name; nil for other files.
+    static func digest(ofPartial name: String) -> SHA256Digest? {
+        name.hasSuffix(".part") ? try? SHA256Digest(hex: String(name.dropLast(5))) : nil
+    }
+
+    /// A name in ``partial`` that nothing else has, for what is being built or taken apart.
+    static func temporaryName(_ kind: String) -> String {
+        "\(kind)-" + String(UInt64.random(in: 0...UInt64.max), radix: 16)
+    }
+
+    /// A record's folder and file below ``records``. A segment that ends in `.json` gets a `%` as a folder, which no
+    /// name may have: else the record of `a` and the folder of `a.json/b` would be one path.
+    static func record(_ name: ModelName) -> (folder: String, file: String) {
+        var segments = name.text.split(separator: "/").map { $0.hasSuffix(".json") ? $0 + "%" : String($0) }
+        let last = name.text.split(separator: "/").last.map(String.init) ?? name.text
+        segments.removeLast()
+        return (segments.joined(separator: "/"), last + ".json")
+    }
+
+    /// A model's folder's parent below ``models``, and its own name there.
+    static func modelFolder(_ name: ModelName) -> (parent: String, name: String) {
+        let segments = name.text.split(separator: "/")
+        return (segments.dropLast().joined(separator: "/"), segments.last.map(String.init) ?? name.text)
+    }
+}

@@ -1,0 +1,193 @@
+internal import BlobStore
+internal import CurlTransfer
+internal import SyncEngine
+internal import SystemSupport
+
+/// Plans, applies and verifies manifests against one store, and tells where its models are.
+///
+/// It holds nothing open between calls; any number of calls may run at once, in this process and in others.
+public struct ModelManager: Sendable {
+    /// Absolute.
+    public let store: String
+    private let configuration: SyncConfiguration
+    private let observer: any SyncObserver
+
+    /// - Parameters:
+    ///   - store: the store's folder; nil for the default one.
+    ///   - observer: hears what happens during runs.
+    public init(
+        store: String? = nil, configuration: SyncConfiguration = SyncConfiguration(), observer: any SyncObserver = SilentObserver()
+    ) {
+        self.store = store.map(configuration.absolute) ?? configuration.defaultStore
+        self.configuration = configuration
+        self.observer = observer
+    }
+
+    /// What applying the manifest would do, and why. Changes nothing, and creates no store.
+    ///
+    /// - Throws: the store's failures; `cancelled`.
+    public func plan(_ manifest: Manifest) async throws(SyncError) -> SyncPlan {
+        let store = try open(.inspect)
+        return try await engine(store, NoTransport()).plan(manifest)
+    }
+
+    /// Makes the store match the manifest, and keeps the report in the store.
+    ///
+    /// - Parameter command: what the report calls the run.
+    /// - Throws: only what keeps a run from beginning: a store that can't be used. Everything later is in the report, also
+    ///   when the task is cancelled.
+    public func apply(_ manifest: Manifest, command: String = "apply") async throws(SyncError) -> SyncReport {
+        let store = try open(.change)
+        let transport = try configuration.makeTransport(hosts: manifest.hosts)
+        defer { transport.shutDown() }
+        let engine = engine(store, transport)
+        let report = await ReportBuilder(command: command, store: self.store, configuration: configuration)
+            .report(on: manifest) { () throws(SyncError) in
+                let plan = try await engine.plan(manifest)
+                let (results, notes) = await engine.apply(plan)
+                return (plan, results, notes)
+            }
+        try await store.save(report: report.json, runID: report.runID)
+        return report
+    }
+
+    /// Hashes what the store holds of the manifest, or of all models that were ever applied, and tells what is not right.
+    /// Changes nothing but to keep the report, where the store can be written.
+    ///
+    /// - Throws: what keeps it from beginning.
+    public func verify(_ manifest: Manifest?) async throws(SyncError) -> SyncReport {
+        let store = try open(.inspect)
+        let wanted = if let manifest { manifest } else { Manifest(applied: try await store.records()) }
+        var thorough = configuration
+        thorough.options.depth = .full
+        let engine = engine(store, NoTransport(), thorough)
+        let report = await ReportBuilder(command: "verify", store: self.store, configuration: configuration)
+            .report(on: wanted) { () throws(SyncError) in
+                let plan = try await engine.plan(wanted)
+                return (plan, engine.verdict(plan), [])
+            }
+        // A store on a read-only file system can be verified all the same.
+        try? await store.save(report: report.json, runID: report.runID)
+        return report
+    }
+
+    /// As ``verify(_:)``, and fetches again what is missing or corrupt.
+    ///
+    /// - Throws: what keeps it from beginning.
+    public func repair(_ manifest: Manifest?) async throws(SyncError) -> SyncReport {
+        let wanted = if let manifest { manifest } else { Manifest(applied: try await open(.inspect).records()) }
+        var thorough = configuration
+        thorough.options.depth = .full
+        return try await ModelManager(store: store, configuration: thorough, observer: observer).apply(wanted, command: "verify")
+    }
+
+    /// The models that were applied to this store, by name. Offline.
+    ///
+    /// - Throws: the store's failures, naming a record that can't be read.
+    public func list() async throws(SyncError) -> [Model] {
+        try await open(.inspect).records()
+    }
+
+    /// One model as it was applied; nil where there is none of that name. Offline.
+    public func metadata(of name: ModelName) async throws(SyncError) -> Model? {
+        try await open(.inspect).record(name)
+    }
+
+    /// The folder or file to load a model from, after a quick look at sizes and seals: what is untouched since it was
+    /// verified is not read again, the rest is hashed. Offline.
+    ///
+    /// - Parameter file: one path of the model; nil for the model's folder, and a look at all its files.
+    /// - Returns: an absolute path.
+    /// - Throws: `store.io` where the model or path is not known here, `size.mismatch` or `digest.mismatch` where it is damaged.
+    public func path(of name: ModelName, file: String? = nil) async throws(SyncError) -> String {
+        let store = try open(.inspect)
+        guard var model = try await store.record(name) else {
+            throw SyncError(.storeIO, "\(name): not in the store \(self.store); apply a manifest that has it, or see `modelsync list`")
+        }
+        if let file {
+            model.files = model.files.filter { $0.path.text == file }
+            guard !model.files.isEmpty else {
+                throw SyncError(.storeIO, "\(name): has no file '\(file)'; see `modelsync show \(name)`")
+            }
+        }
+        let engine = engine(store, NoTransport())
+        let plan = try await engine.plan(Manifest(applied: [model]))
+        let damaged = engine.verdict(plan).filter { !$0.isSuccess && $0.sha256 != nil }
+        // Looked at alone, one file's record is not the model's: only what is about the file counts.
+        if let error = damaged.first(where: { result in model.files.contains { $0.path.text == result.path } })?.error { throw error }
+        return model.files.count == 1 && file != nil ? store.viewPath(model.files[0].path, of: name) : store.modelPath(name)
+    }
+
+    /// Whether all of a model's files are here and untouched since they were verified. Offline.
+    public func isAvailable(_ name: ModelName) async -> Bool {
+        (try? await path(of: name)) != nil
+    }
+
+    private func open(_ access: DiskStore.Access) throws(SyncError) -> DiskStore {
+        try DiskStore(path: store, access: access, hashThreads: SystemSupport.processorCount())
+    }
+
+    private func engine(
+        _ store: DiskStore, _ transport: any Transferring, _ other: SyncConfiguration? = nil
+    ) -> SyncEngine {
+        SyncEngine(
+            store: store, transport: transport, clock: .system, options: (other ?? configuration).options, observer: observer)
+    }
+}
+
+/// Hears nothing.
+public struct SilentObserver: SyncObserver {
+    public init() {}
+
+    public func observe(_ event: SyncEvent) {}
+}
+
+/// For runs that fetch nothing.
+private struct NoTransport: Transferring {
+    func transfer(_ request: TransferRequest, into sink: any TransferSink) async -> TransferOutcome {
+        TransferOutcome(error: SyncError(.offline, "\(request.subject): nothing is fetched in this run"))
+    }
+}
+
+/// Times a run and gathers its report.
+private struct ReportBuilder {
+    let command: String
+    let store: String
+    let configuration: SyncConfiguration
+    let clock = RunClock.system
+
+    func report(
+        on manifest: Manifest,
+        _ body: () async throws(SyncError) -> (plan: SyncPlan, results: [DownloadResult], notes: [String])
+    ) async -> SyncReport {
+        let (startedAt, started) = (clock.wall(), clock.monotonic())
+        let suffix = String(UInt32.random(in: 0...UInt32.max), radix: 16)
+        var report = SyncReport(
+            runID: "\(startedAt.compact)-\(String(repeating: "0", count: 8 - suffix.utf8.count))\(suffix)", command: command,
+            toolVersion: ModelSyncVersion.current, host: configuration.host, startedAt: startedAt, finishedAt: startedAt,
+            seconds: 0, manifests: manifest.sources, store: store, outcome: .ok, bytesVerified: 0, results: [])
+        do throws(SyncError) {
+            let (plan, results, notes) = try await body()
+            report.results = results
+            report.notes = notes
+            report.bytesVerified = plan.bytesVerified + report.bytesFetched(of: results)
+        } catch {
+            report.error = error
+        }
+        if Task.isCancelled || report.error?.code == .cancelled {
+            report.outcome = .cancelled
+        } else if report.error != nil || !report.results.allSatisfy(\.isSuccess) {
+            report.outcome = .failed
+        }
+        report.finishedAt = clock.wall()
+        report.seconds = (clock.monotonic() - started).seconds
+        return report
+    }
+}
+
+extension SyncReport {
+    /// What was fetched and committed was hashed whole.
+    fileprivate func bytesFetched(of results: [DownloadResult]) -> Int64 {
+        results.reduce(0) { $0 + ($1.transfer != nil && $1.isSuccess ? $1.size : 0) }
+    }
+}

@@ -1,0 +1,256 @@
+internal import SyncDomain
+internal import Synchronization
+
+/// What became of one fetch.
+struct FetchOutcome: Sendable {
+    /// Nil where the blob is now in the store.
+    var error: SyncError?
+    /// Nil where another process brought the blob, or nothing was begun.
+    var transfer: TransferStatistics?
+}
+
+/// Brings one blob into the store: begin, transfer, commit; again after what can be tried again.
+struct Fetcher {
+    let store: any ModelStoring
+    let transport: any Transferring
+    let clock: RunClock
+    let options: RunOptions
+    let observer: any SyncObserver
+
+    /// What one fetch is about, for messages.
+    struct Job: Sendable {
+        var fetch: PlannedFetch
+        var model: String
+        var path: String
+
+        var subject: String { "\(model)/\(path)" }
+    }
+
+    /// What one fetch has come to.
+    private struct Progress {
+        var policy: RetryPolicy
+        var statistics: TransferStatistics
+        /// Bytes from before this run, as long as they are among those that are there.
+        var resumed: Int64
+        let started: Duration
+        var lastOutcome = TransferOutcome()
+    }
+
+    /// How long to wait before asking again for a file that another process is fetching.
+    private static let busyWait = Duration.milliseconds(200)
+
+    /// Never throws: one file's failure is its own.
+    func run(_ job: Job) async -> FetchOutcome {
+        let sources = options.isOffline ? job.fetch.sources.filter { $0.scheme == .file } : job.fetch.sources
+        guard !sources.isEmpty else { return FetchOutcome(error: offline(job)) }
+        do throws(SyncError) {
+            guard let ingest = try await begin(job) else { return FetchOutcome() }
+            return await run(job, sources, ingest)
+        } catch {
+            return FetchOutcome(error: named(error, job))
+        }
+    }
+
+    private func offline(_ job: Job) -> SyncError {
+        SyncError(.offline, "\(job.subject): not in the store, and nothing is fetched with --offline; run once without it")
+    }
+
+    /// The store speaks of its own paths: say which file of which model it is about.
+    private func named(_ error: SyncError, _ job: Job) -> SyncError {
+        var named = error
+        if !named.message.hasPrefix(job.subject) { named.message = "\(job.subject): \(error.message)" }
+        return named
+    }
+
+    /// Waits for its turn. Nil where another process has brought the blob.
+    private func begin(_ job: Job) async throws(SyncError) -> (any BlobIngest)? {
+        var hasTold = false
+        while true {
+            if Task.isCancelled { throw .cancelled(job.subject) }
+            switch try await store.ingest(job.fetch.sha256, size: job.fetch.size) {
+            case .present: return nil
+            case .ready(let ingest): return ingest
+            case .busy:
+                if !hasTold { observer.observe(.waiting(model: job.model, path: job.path)) }
+                hasTold = true
+                do { try await clock.sleep(Self.busyWait) } catch { throw .cancelled(job.subject) }
+            }
+        }
+    }
+
+    private func run(_ job: Job, _ sources: [SourceURL], _ first: any BlobIngest) async -> FetchOutcome {
+        var ingest = first
+        let started = clock.monotonic()
+        var progress = Progress(
+            policy: RetryPolicy(sources: sources, attempts: options.attempts, bytes: ingest.byteCount),
+            statistics: TransferStatistics(startedAt: clock.wall()), resumed: ingest.byteCount, started: started)
+        observer.observe(.started(model: job.model, path: job.path, size: job.fetch.size, resumedFrom: ingest.byteCount))
+        while true {
+            do throws(SyncError) {
+                guard let decision = try await attempt(job, ingest, &progress) else {
+                    return finished(nil, progress)
+                }
+                guard let next = try await follow(decision, job, ingest, &progress) else { return finished(nil, progress) }
+                ingest = next
+            } catch {
+                ingest.close()
+                return finished(named(error, job), progress)
+            }
+        }
+    }
+
+    private func finished(_ error: SyncError?, _ progress: Progress) -> FetchOutcome {
+        var statistics = progress.statistics
+        statistics.seconds = (clock.monotonic() - progress.started).seconds
+        statistics.bytesResumed = error == nil ? progress.resumed : 0
+        return FetchOutcome(error: error, transfer: statistics)
+    }
+
+    /// One request and, if all bytes are there, the commit.
+    ///
+    /// - Returns: nil where the blob is in the store.
+    private func attempt(
+        _ job: Job, _ ingest: any BlobIngest, _ progress: inout Progress
+    ) async throws(SyncError) -> RetryPolicy.Decision? {
+        let before = ingest.byteCount
+        var outcome = progress.lastOutcome
+        if before < job.fetch.size {
+            outcome = await transfer(job, ingest, &progress)
+            // The source started over: what was resumed is gone.
+            if outcome.bytes > ingest.byteCount - before { progress.resumed = 0 }
+            progress.lastOutcome = outcome
+            if let error = outcome.error ?? truncation(job, ingest.byteCount, outcome) {
+                return progress.policy.decide(after: outcome, named(error, job), bytes: ingest.byteCount, chance: clock.chance())
+            }
+        }
+        switch try await ingest.commit() {
+        case .committed:
+            progress.statistics.source = outcome.bytes > 0 ? progress.policy.source.redacted : nil
+            return nil
+        case .mismatch(let got):
+            let wasResumed = progress.resumed > 0
+            return progress.policy.decide(
+                afterMismatch: got, wasResumed: wasResumed, mismatch(job, got, progress.policy.source, outcome))
+        }
+    }
+
+    private func transfer(_ job: Job, _ ingest: any BlobIngest, _ progress: inout Progress) async -> TransferOutcome {
+        let source = progress.policy.source
+        ingest.expect(from: source)
+        let offset = ingest.byteCount
+        let request = TransferRequest(
+            url: source, expectedSize: job.fetch.size, offset: offset, validator: ingest.validator(for: source),
+            subject: job.subject)
+        let sink = MeteredSink(ingest, job, clock: clock, observer: observer)
+        let (startedAt, started) = (clock.wall(), clock.monotonic())
+        var outcome = await transport.transfer(request, into: sink)
+        if Task.isCancelled, outcome.error != nil { outcome.error = .cancelled(job.subject) }
+        progress.statistics.bytesDownloaded += outcome.bytes
+        progress.statistics.attempts.append(
+            TransferAttempt(
+                url: source.redacted, startedAt: startedAt, seconds: (clock.monotonic() - started).seconds,
+                bytes: outcome.bytes, httpStatus: outcome.httpStatus, error: outcome.error))
+        return outcome
+    }
+
+    /// Does what the policy decided.
+    ///
+    /// - Returns: the ingest to go on with; nil where another process has brought the blob meanwhile.
+    private func follow(
+        _ decision: RetryPolicy.Decision, _ job: Job, _ ingest: any BlobIngest, _ progress: inout Progress
+    ) async throws(SyncError) -> (any BlobIngest)? {
+        let error = progress.statistics.attempts.last?.error
+        switch decision {
+        case .fail(let error, let keep):
+            throw try await keeping(keep, ingest, error)
+        case .nextSource(let fromScratch, let keep):
+            if let error { tell(job, error, .zero, progress.policy.source) }
+            if let keep {
+                _ = try await keeping(keep, ingest, .cancelled(job.subject))
+                progress.resumed = 0
+                return try await begin(job)
+            }
+            if fromScratch { try restart(ingest, &progress) }
+        case .retry(let delay, let fromScratch):
+            if let error { tell(job, error, delay, progress.policy.source) }
+            if fromScratch { try restart(ingest, &progress) }
+            if delay > .zero {
+                do { try await clock.sleep(delay) } catch { throw .cancelled(job.subject) }
+            }
+        }
+        if Task.isCancelled { throw .cancelled(job.subject) }
+        return ingest
+    }
+
+    private func restart(_ ingest: any BlobIngest, _ progress: inout Progress) throws(SyncError) {
+        try ingest.restart()
+        progress.resumed = 0
+    }
+
+    /// Keeps wrong bytes of the right size, so that a corrected manifest fetches nothing again.
+    private func keeping(_ digest: SHA256Digest?, _ ingest: any BlobIngest, _ error: SyncError) async throws(SyncError) -> SyncError {
+        guard let digest else { return error }
+        try await ingest.keepUnreferenced(as: digest)
+        var told = error
+        told.message += "; the bytes are kept in the store as \(digest), and nothing is fetched again once the manifest names them"
+        return told
+    }
+
+    private func tell(_ job: Job, _ error: SyncError, _ delay: Duration, _ source: SourceURL) {
+        observer.observe(.retrying(model: job.model, path: job.path, error: error, after: delay, source: source.redacted))
+    }
+
+    private func truncation(_ job: Job, _ count: Int64, _ outcome: TransferOutcome) -> SyncError? {
+        guard count < job.fetch.size else { return nil }
+        let found = Diagnosis.of(contentType: outcome.contentType, firstBytes: outcome.firstBytes)
+        return SyncError(
+            .sizeMismatch, "\(job.subject): the source ended after \(count) of \(job.fetch.size) bytes",
+            isRetryable: found == nil, diagnosis: found ?? .truncated)
+    }
+
+    private func mismatch(_ job: Job, _ got: SHA256Digest, _ source: SourceURL, _ outcome: TransferOutcome) -> SyncError {
+        let diagnosis = Diagnosis.of(contentType: outcome.contentType, firstBytes: outcome.firstBytes)
+        var message = "\(job.subject): \(source.redacted) gave bytes with sha256 \(got), the manifest wants \(job.fetch.sha256)"
+        if diagnosis == .htmlPage { message += "; the answer is a web page, as a login or error page is" }
+        if diagnosis == .lfsPointer { message += "; the answer is a Git LFS pointer, not the file that it points to" }
+        return SyncError(.digestMismatch, message, diagnosis: diagnosis)
+    }
+}
+
+/// Hands bytes on and tells of progress.
+private final class MeteredSink: TransferSink {
+    private let ingest: any BlobIngest
+    private let job: Fetcher.Job
+    private let clock: RunClock
+    private let observer: any SyncObserver
+    private let state: Mutex<(meter: ProgressMeter, count: Int64)>
+
+    init(_ ingest: any BlobIngest, _ job: Fetcher.Job, clock: RunClock, observer: any SyncObserver) {
+        self.ingest = ingest
+        self.job = job
+        self.clock = clock
+        self.observer = observer
+        let count = ingest.byteCount
+        state = Mutex((ProgressMeter(total: job.fetch.size, bytes: count, now: clock.monotonic().seconds), count))
+    }
+
+    func begin(at offset: Int64, validator: Validator?) throws(SyncError) {
+        try ingest.begin(at: offset, validator: validator)
+        state.withLock { $0.count = offset }
+    }
+
+    func write(_ bytes: RawSpan) throws(SyncError) {
+        try ingest.write(bytes)
+        let now = clock.monotonic().seconds
+        let update: (count: Int64, rate: Double, left: Double?)? = state.withLock { state in
+            state.count += Int64(bytes.byteCount)
+            return state.meter.update(bytes: state.count, now: now).map { (state.count, $0.rate, $0.secondsLeft) }
+        }
+        guard let update else { return }
+        observer.observe(
+            .progress(
+                DownloadProgress(
+                    model: job.model, path: job.path, bytes: update.count, total: job.fetch.size,
+                    bytesPerSecond: update.rate, secondsLeft: update.left)))
+    }
+}

@@ -1,0 +1,151 @@
+public import SyncDomain
+
+/// The runs: plan, apply, verify. It knows the store and the transport by their ports alone.
+public struct SyncEngine: Sendable {
+    private let store: any ModelStoring
+    private let transport: any Transferring
+    private let clock: RunClock
+    private let options: RunOptions
+    private let observer: any SyncObserver
+
+    public init(
+        store: any ModelStoring, transport: any Transferring, clock: RunClock, options: RunOptions, observer: any SyncObserver
+    ) {
+        self.store = store
+        self.transport = transport
+        self.clock = clock
+        self.options = options
+        self.observer = observer
+    }
+
+    /// What must change so that the store matches. Changes nothing.
+    ///
+    /// - Throws: the store's failures; `cancelled`.
+    public func plan(_ manifest: Manifest) async throws(SyncError) -> SyncPlan {
+        let observer = observer
+        let inventory = try await store.survey(manifest, depth: options.depth) { observer.observe(.verified(bytes: $0)) }
+        return Planner.plan(manifest, inventory)
+    }
+
+    /// Does what the plan says. Failures are in the results, one file's stops no other.
+    ///
+    /// - Returns: a result for each of the plan's items and each unmanaged file, and what is worth telling.
+    public func apply(_ plan: SyncPlan) async -> (results: [DownloadResult], notes: [String]) {
+        observer.observe(.planned(plan))
+        if plan.bytesToFetch > 0, !options.isOffline, plan.bytesNeeded > plan.bytesFree {
+            return (refused(plan, noSpace(plan)), [])
+        }
+        let fetcher = Fetcher(store: store, transport: transport, clock: clock, options: options, observer: observer)
+        let executor = Executor(plan: plan, store: store, fetcher: fetcher, options: options, observer: observer)
+        let record = await executor.run()
+        let results = ResultBuilder(plan: plan, store: store, executor: executor, record: record).results
+        tellUnfetched(plan, results)
+        return (results, record.notes)
+    }
+
+    /// What `verify` says of a plan: nothing is changed, and all that is not as it should be is a failure.
+    public func verdict(_ plan: SyncPlan) -> [DownloadResult] {
+        plan.items.map { item in
+            guard item.action != .keep else { return result(plan, item, .kept, file: viewPath(plan, item)) }
+            let subject = plan.subject(item)
+            let code = item.defect ?? .storeIO
+            return result(
+                plan, item, .failed,
+                error: SyncError(code, "\(subject): \(item.reason); run apply, or verify --repair, to mend it"))
+        }
+    }
+
+    private func refused(_ plan: SyncPlan, _ error: SyncError) -> [DownloadResult] {
+        plan.items.map { item in
+            if item.action == .keep { return result(plan, item, .kept, file: viewPath(plan, item)) }
+            return item.fetch != nil ? result(plan, item, .failed, error: error) : result(plan, item, .skipped)
+        }
+    }
+
+    private func noSpace(_ plan: SyncPlan) -> SyncError {
+        SyncError(
+            .storeNoSpace,
+            "\(store.path): \(plan.bytesNeeded) bytes must be free (\(plan.bytesToFetch) to fetch and a tenth more), "
+                + "\(plan.bytesFree) are; nothing was started: free some space, or choose fewer models with --only")
+    }
+
+    /// Fetched files were told of as they ended.
+    private func tellUnfetched(_ plan: SyncPlan, _ results: [DownloadResult]) {
+        for (item, result) in zip(plan.items, results) where item.fetch == nil || result.transfer == nil {
+            if result.outcome != .kept && !(item.fetch != nil && result.outcome == .failed) { observer.observe(.finished(result)) }
+        }
+    }
+
+    private func viewPath(_ plan: SyncPlan, _ item: PlanItem) -> String? {
+        plan.file(item).map { store.viewPath($0.path, of: plan.manifest.models[item.model].name) }
+    }
+
+    private func result(
+        _ plan: SyncPlan, _ item: PlanItem, _ outcome: ResultOutcome, file: String? = nil, error: SyncError? = nil
+    ) -> DownloadResult {
+        DownloadResult(
+            model: plan.manifest.models[item.model].name.text, path: plan.path(item), sha256: plan.digest(item),
+            size: plan.size(item), outcome: outcome, file: file, error: error)
+    }
+}
+
+/// From what happened to what is reported.
+struct ResultBuilder {
+    let plan: SyncPlan
+    let store: any ModelStoring
+    let executor: Executor
+    let record: Executor.Record
+
+    var results: [DownloadResult] {
+        var out: [DownloadResult] = []
+        out.reserveCapacity(plan.items.count + plan.unmanaged.count)
+        for index in plan.items.indices { out.append(result(index)) }
+        for (model, file) in plan.unmanaged {
+            let name = plan.manifest.models[model].name
+            out.append(
+                DownloadResult(
+                    model: name.text, path: file.path, sha256: nil, size: file.size, outcome: .unmanaged,
+                    file: (try? RelativePath(file.path)).map { store.viewPath($0, of: name) }))
+        }
+        return out
+    }
+
+    private func result(_ index: Int) -> DownloadResult {
+        let item = plan.items[index]
+        let model = plan.manifest.models[item.model]
+        var result = DownloadResult(
+            model: model.name.text, path: plan.path(item), sha256: plan.digest(item), size: plan.size(item),
+            outcome: item.action.outcome)
+        // The bytes came once: the first item that wanted them has the figures.
+        if let fetch = item.fetch, plan.fetches[fetch].item == index { result.transfer = record.fetches[fetch]?.transfer }
+        if item.action != .keep, let error = executor.failure(of: index, in: record) {
+            result.outcome = error.outcome
+            result.error = error
+        } else if item.action != .keep {
+            settle(&result, item)
+        }
+        if result.isSuccess, item.action == .keep || isShown(item), let file = plan.file(item) {
+            result.file = store.viewPath(file.path, of: model.name)
+        }
+        return result
+    }
+
+    private func isShown(_ item: PlanItem) -> Bool {
+        if case .some(.none) = record.publications[item.model] { return true }
+        return false
+    }
+
+    /// The bytes are in the store: whether they are shown depends on the whole model.
+    private func settle(_ result: inout DownloadResult, _ item: PlanItem) {
+        switch record.publications[item.model] {
+        case .some(.none): break
+        case .some(.some(let error)):
+            result.outcome = error.outcome
+            result.error = error
+        case .none:
+            // A new file's bytes are in the store, whatever keeps the model from being shown.
+            if item.action == .download || item.action == .repair { return }
+            result.outcome = Task.isCancelled ? .cancelled : .skipped
+        }
+    }
+}

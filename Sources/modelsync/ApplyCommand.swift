@@ -1,0 +1,107 @@
+import ArgumentParser
+import ModelSyncKit
+
+struct ApplyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "apply", abstract: "Make the store match the manifest.",
+        discussion: """
+            Examples:
+              modelsync apply manifests/default.yaml
+              modelsync apply manifests/default.yaml --only 'whisper/*' --report report.json
+            """)
+
+    @OptionGroup var manifest: ManifestArguments
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var network: NetworkOptions
+    @OptionGroup var arguments: RunArguments
+
+    @Option(help: "quick trusts whole seals, full hashes every file.")
+    var verify = VerifyArgument.quick
+
+    @Flag(help: "Print the plan and change nothing.")
+    var dryRun = false
+
+    func run() async throws {
+        var configuration = SyncConfiguration()
+        network.apply(to: &configuration)
+        try arguments.apply(to: &configuration)
+        configuration.options.depth = verify.depth
+        let wanted = try await manifest.load(configuration)
+        if dryRun {
+            let plan = try await ModelManager(store: global.store, configuration: configuration).plan(wanted)
+            return PlanText(plan: plan, isVerbose: global.verbose).print()
+        }
+        let runner = Runner(global: global, arguments: arguments, configuration: configuration)
+        try await runner.run { manager throws(SyncError) in try await manager.apply(wanted) }
+    }
+}
+
+struct VerifyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify", abstract: "Hash every file that the store, or the manifest, holds.",
+        discussion: """
+            Examples:
+              modelsync verify
+              modelsync verify manifests/default.yaml --repair
+            """)
+
+    @Argument(help: ArgumentHelp("Manifest files; none: all models that were applied to the store.", valueName: "manifest"))
+    var manifests: [String] = []
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var network: NetworkOptions
+    @OptionGroup var arguments: RunArguments
+
+    @Flag(help: "Fetch again what is missing or corrupt.")
+    var repair = false
+
+    func run() async throws {
+        var configuration = SyncConfiguration()
+        network.apply(to: &configuration)
+        try arguments.apply(to: &configuration)
+        let wanted = manifests.isEmpty ? nil : try await ManifestLoader(configuration: configuration).load(manifests)
+        let runner = Runner(global: global, arguments: arguments, configuration: configuration)
+        let isRepair = repair
+        try await runner.run { manager throws(SyncError) in
+            isRepair ? try await manager.repair(wanted) : try await manager.verify(wanted)
+        }
+    }
+}
+
+/// A run with its progress, its summary, its report and its exit code.
+struct Runner {
+    let global: GlobalOptions
+    let arguments: RunArguments
+    let configuration: SyncConfiguration
+
+    func run(_ body: (ModelManager) async throws(SyncError) -> SyncReport) async throws {
+        let target = try reportFile()
+        let style = global.quiet && arguments.progress == .auto ? .none : arguments.progress
+        let manager = ModelManager(
+            store: global.store, configuration: configuration,
+            observer: ProgressPrinter(style: style, isVerbose: global.verbose, console: global.console))
+        let report: SyncReport
+        do throws(SyncError) { report = try await body(manager) } catch { throw cannotBegin(error) }
+        if arguments.report == "-" { Console.write(report.json) }
+        do throws(SyncError) { try target?.write(report.json) } catch {
+            throw CommandFailure(message: error.message, status: .cannotCreate)
+        }
+        SummaryText(report: report, target: target?.path, console: global.console)
+            .print(toStandardOutput: arguments.report != "-", isQuiet: global.quiet)
+        let status = ExitStatus(report)
+        if status != .success { throw status.code }
+    }
+
+    private func reportFile() throws -> ReportFile? {
+        guard let path = arguments.report, path != "-" else { return nil }
+        do throws(SyncError) { return try ReportFile(configuration.absolute(path)) } catch {
+            throw CommandFailure(message: error.message, status: .cannotCreate)
+        }
+    }
+
+    /// What keeps a run from beginning is a store that can't be made or used.
+    private func cannotBegin(_ error: SyncError) -> CommandFailure {
+        let isStore = error.code == .storeIO || error.code == .storePermission || error.code == .storeNoSpace
+        return CommandFailure(message: error.message, status: isStore ? .cannotCreate : ExitStatus(error))
+    }
+}

@@ -1,0 +1,83 @@
+import Glibc
+import ModelSyncKit
+import Synchronization
+
+/// Standard output for results, standard error for all else; and whether to colour.
+struct Console: Sendable {
+    /// When to colour.
+    enum Color: String, Sendable, CaseIterable {
+        case auto, always, never
+    }
+
+    /// For failures that come before the options are known.
+    static let standard = Console(color: .auto, isQuiet: false)
+
+    private static let output = Mutex<[UInt8]>([])
+
+    private let isColored: Bool
+    let isQuiet: Bool
+
+    init(color: Color, isQuiet: Bool) {
+        self.isQuiet = isQuiet
+        isColored =
+            switch color {
+            case .always: true
+            case .never: false
+            case .auto: isatty(2) == 1 && SyncConfiguration().environment("NO_COLOR")?.isEmpty != false
+            }
+    }
+
+    /// A line of results on standard output.
+    static func print(_ text: String) {
+        write(Array(text.utf8) + [UInt8(ascii: "\n")])
+    }
+
+    /// Results as they are, on standard output.
+    static func write(_ bytes: [UInt8]) {
+        let isLarge = output.withLock { output in
+            output += bytes
+            return output.count > 1 << 16
+        }
+        if isLarge { flush() }
+    }
+
+    /// Writes out what is held back. A reader that went away is no failure of the run.
+    static func flush() {
+        output.withLock { output in
+            writeAll(output, to: 1)
+            output.removeAll(keepingCapacity: true)
+        }
+    }
+
+    /// A line on standard error.
+    static func log(_ text: String) {
+        flush()
+        writeAll(Array(text.utf8) + [UInt8(ascii: "\n")], to: 2)
+    }
+
+    /// A line on standard error that `--quiet` leaves out.
+    func note(_ text: String) {
+        if !isQuiet { Self.log(text) }
+    }
+
+    func error(_ text: String) {
+        Self.log(isColored ? "\u{1B}[1;31merror:\u{1B}[0m \(text)" : "error: \(text)")
+    }
+
+    /// Each of a manifest's errors is a line of its own that starts with its place, as compilers do it.
+    func error(_ failure: ManifestLoadError) {
+        if case .invalid(let issues) = failure { Self.log(issues.description) } else { error(failure.description) }
+    }
+
+    private static func writeAll(_ bytes: [UInt8], to descriptor: Int32) {
+        unsafe bytes.withUnsafeBytes { bytes in
+            var done = 0
+            while done < bytes.count {
+                let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[done...])
+                let count = unsafe Glibc.write(descriptor, rest.baseAddress, rest.count)
+                if count < 0 && errno != EINTR { return }
+                done += max(0, count)
+            }
+        }
+    }
+}

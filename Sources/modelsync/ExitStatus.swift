@@ -1,0 +1,61 @@
+import ArgumentParser
+import ModelSyncKit
+
+/// Every exit code of the command; those above 63 are of sysexits.h, those above 128 name a signal.
+enum ExitStatus: Int32 {
+    case success = 0
+    /// The run ended, and something failed or is missing or corrupt.
+    case incomplete = 1
+    /// `plan --detailed-exitcode`: changes are pending.
+    case changesPending = 2
+    case usage = 64
+    /// An invalid manifest.
+    case invalidData = 65
+    /// A manifest that is not there.
+    case noInput = 66
+    /// The store or the report can't be created.
+    case cannotCreate = 73
+    case inputOutput = 74
+    /// Locked: try again.
+    case temporary = 75
+    case interrupted = 130
+    case terminated = 143
+
+    /// For what kept a run from beginning.
+    init(_ error: SyncError) {
+        self =
+            switch error.code {
+            case .storeLocked: .temporary
+            case .storeIO, .storePermission: .inputOutput
+            case .cancelled: Signals.received == 15 ? .terminated : .interrupted
+            default: .incomplete
+            }
+    }
+
+    init(_ error: ManifestLoadError) {
+        self =
+            switch error {
+            case .notFound: .noInput
+            case .unreadable(let error): error.code == .storeIO ? .inputOutput : .incomplete
+            case .invalid: .invalidData
+            }
+    }
+
+    /// For a run that ended with a report.
+    init(_ report: SyncReport) {
+        self =
+            switch report.outcome {
+            case .ok: .success
+            case .failed: report.error.map { ExitStatus($0) } ?? .incomplete
+            case .cancelled: Signals.received == 15 ? .terminated : .interrupted
+            }
+    }
+
+    var code: ExitCode { ExitCode(rawValue) }
+}
+
+/// A failure with the code to exit with.
+struct CommandFailure: Error {
+    var message: String
+    var status: ExitStatus
+}

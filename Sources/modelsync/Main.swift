@@ -1,0 +1,52 @@
+import ArgumentParser
+import Glibc
+import ModelSyncKit
+
+/// The one entrance and the one exit.
+@main
+enum Main {
+    static func main() async {
+        Signals.block()
+        // The task exists to be cancelled by a signal; it is awaited here, and nothing outlives it.
+        let run = Task { await runCommand() }
+        Signals.watch { run.cancel() }
+        let code = await run.value
+        Console.flush()
+        exit(code)
+    }
+
+    private static func runCommand() async -> Int32 {
+        do {
+            var command = try ModelSyncCommand.parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+            return 0
+        } catch {
+            return report(error)
+        }
+    }
+
+    private static func report(_ error: any Error) -> Int32 {
+        switch error {
+        case let code as ExitCode: return code.rawValue
+        case let failure as CommandFailure:
+            Console.standard.error(failure.message)
+            return failure.status.rawValue
+        case let failure as SyncError:
+            Console.standard.error(failure.message)
+            return ExitStatus(failure).rawValue
+        case let failure as ManifestLoadError:
+            Console.standard.error(failure)
+            return ExitStatus(failure).rawValue
+        default:
+            // The argument parser's own: help and version go to standard output, usage errors to standard error.
+            let code = ModelSyncCommand.exitCode(for: error)
+            let text = ModelSyncCommand.fullMessage(for: error)
+            if code.isSuccess { Console.print(text) } else { Console.log(text) }
+            return code.rawValue
+        }
+    }
+}

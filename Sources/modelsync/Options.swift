@@ -1,0 +1,119 @@
+import ArgumentParser
+import ModelSyncKit
+
+extension Console.Color: ExpressibleByArgument {}
+
+/// What `--verify` takes.
+enum VerifyArgument: String, ExpressibleByArgument, CaseIterable {
+    case quick, full
+
+    var depth: VerifyDepth { self == .quick ? .quick : .full }
+}
+
+/// What every command takes.
+struct GlobalOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The store's folder (default: $MODELSYNC_STORE, else ~/.cache/modelsync).", valueName: "dir"))
+    var store: String?
+
+    @Flag(name: .shortAndLong, help: "Print results and errors only.")
+    var quiet = false
+
+    @Flag(name: .shortAndLong, help: "Print more.")
+    var verbose = false
+
+    @Option(help: ArgumentHelp("Colour messages: auto, always or never.", valueName: "when"))
+    var color = Console.Color.auto
+
+    var console: Console { Console(color: color, isQuiet: quiet) }
+}
+
+/// How to reach the network.
+struct NetworkOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Seconds that a connection may take to be made.", valueName: "s"))
+    var connectTimeout: Double = 30
+
+    @Option(help: ArgumentHelp("Seconds without a byte after which a transfer is given up and tried again.", valueName: "s"))
+    var stallTimeout: Double = 30
+
+    @Option(help: ArgumentHelp("PEM file of the authorities to trust, in place of the system's.", valueName: "file"))
+    var caFile: String?
+
+    @Option(help: ArgumentHelp("Proxy, in place of http_proxy and https_proxy.", valueName: "url"))
+    var proxy: String?
+
+    func validate() throws {
+        for (name, value) in [("--connect-timeout", connectTimeout), ("--stall-timeout", stallTimeout)] {
+            guard value > 0, value <= 86400 else { throw ValidationError("\(name) takes seconds, more than 0 and at most 86400") }
+        }
+    }
+
+    func apply(to configuration: inout SyncConfiguration) {
+        configuration.connectTimeout = .milliseconds(Int64(connectTimeout * 1000))
+        configuration.stallTimeout = .milliseconds(Int64(stallTimeout * 1000))
+        configuration.caFile = caFile.map(configuration.absolute)
+        configuration.proxy = proxy
+    }
+}
+
+/// How a run fetches and what it tells.
+struct RunArguments: ParsableArguments {
+    @Option(help: ArgumentHelp("Files at once (default: $MODELSYNC_JOBS, else 16).", valueName: "n"))
+    var jobs: Int?
+
+    @Option(help: ArgumentHelp("Attempts a source that bring nothing new, before the next source.", valueName: "n"))
+    var retries = 5
+
+    @Flag(help: "Fetch nothing over the network (also: $MODELSYNC_OFFLINE=1).")
+    var offline = false
+
+    @Option(help: ArgumentHelp("Write the report to a file as well; - for standard output.", valueName: "file"))
+    var report: String?
+
+    @Option(help: "Progress on standard error: auto, plain, json or none.")
+    var progress = ProgressStyle.auto
+
+    func validate() throws {
+        guard (1...1000).contains(jobs ?? 1) else { throw ValidationError("--jobs takes a number from 1 to 1000") }
+        guard (0...1000).contains(retries) else { throw ValidationError("--retries takes a number from 0 to 1000") }
+    }
+
+    func apply(to configuration: inout SyncConfiguration) throws {
+        configuration.options.attempts = retries
+        configuration.options.isOffline = offline || ["1", "true", "yes", "on"].contains(configuration.environment("MODELSYNC_OFFLINE")?.lowercased())
+        if let jobs {
+            configuration.options.jobs = jobs
+        } else if let text = configuration.environment("MODELSYNC_JOBS"), !text.isEmpty {
+            guard let number = Int(text), (1...1000).contains(number) else {
+                throw ValidationError("MODELSYNC_JOBS is '\(text)'; it takes a number from 1 to 1000")
+            }
+            configuration.options.jobs = number
+        }
+    }
+}
+
+/// Which manifests, and which of their models.
+struct ManifestArguments: ParsableArguments {
+    @Argument(help: ArgumentHelp("Manifest files; - for standard input, or http(s) URLs.", valueName: "manifest"))
+    var manifests: [String]
+
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("Only the models that match: a glob on names, like 'whisper/*', or tag:NAME. May be repeated.", valueName: "pattern"))
+    var only: [String] = []
+
+    /// - Throws: a failure that names a pattern which no model matches: a typo would otherwise look like success.
+    func load(_ configuration: SyncConfiguration) async throws -> Manifest {
+        let manifest = try await ManifestLoader(configuration: configuration).load(manifests)
+        guard !only.isEmpty else { return manifest }
+        let selectors = only.map(ModelSelector.init)
+        for (text, selector) in zip(only, selectors) where !manifest.models.contains(where: selector.matches) {
+            throw CommandFailure(message: "--only '\(text)' matches no model of the manifest", status: .usage)
+        }
+        return manifest.filter { model in selectors.contains { $0.matches(model) } }
+    }
+}
+
+/// How results are printed.
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
+    case text, json
+}

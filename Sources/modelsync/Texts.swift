@@ -1,0 +1,193 @@
+import ModelSyncKit
+
+/// Manifests in words.
+enum ManifestText {
+    static func summary(_ manifest: Manifest) -> String {
+        let files = manifest.models.reduce(0) { $0 + $1.files.count }
+        let size = manifest.models.reduce(0) { $0 + $1.size }
+        return "\(count(manifest.models.count, "model")), \(count(files, "file")), \(HumanFormat.bytes(size))"
+    }
+
+    static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+}
+
+/// A plan for people: a line for each change, grouped by model, then the sums.
+struct PlanText {
+    let plan: SyncPlan
+    let isVerbose: Bool
+
+    func print() {
+        var model = -1
+        for item in plan.items where item.action != .keep || isVerbose {
+            if item.model != model {
+                model = item.model
+                Console.print(plan.manifest.models[model].name.text)
+            }
+            let size = HumanFormat.bytes(plan.size(item))
+            Console.print("  \(Self.sign(item.action)) \(item.action.rawValue) \(plan.path(item)) (\(size)): \(item.reason)")
+        }
+        for (model, file) in plan.unmanaged {
+            Console.print("  ? unmanaged \(plan.manifest.models[model].name)/\(file.path): stays")
+        }
+        Console.print(summary)
+    }
+
+    private var summary: String {
+        let counts = plan.counts
+        guard plan.hasChanges else {
+            return "nothing to do: \(ManifestText.count(plan.items.count, "file")) as the manifest says"
+        }
+        let parts = PlanAction.allCases.compactMap { action in counts[action].map { "\($0) to \(action.rawValue)" } }
+        let partial = plan.items.reduce(0) { $0 + $1.bytesPartial }
+        return "plan: \(parts.joined(separator: ", ")); \(HumanFormat.bytes(plan.bytesToFetch)) to fetch, "
+            + "\(HumanFormat.bytes(partial)) partial already, \(HumanFormat.bytes(plan.bytesFree)) free"
+    }
+
+    private static func sign(_ action: PlanAction) -> String {
+        switch action {
+        case .download: "+"
+        case .repair: "!"
+        case .update: "~"
+        case .link: "="
+        case .keep: " "
+        case .remove: "-"
+        }
+    }
+}
+
+/// The end of a run for people.
+struct SummaryText {
+    let report: SyncReport
+    /// Where the report was also written.
+    let target: String?
+    let console: Console
+
+    func print(toStandardOutput: Bool, isQuiet: Bool) {
+        for note in report.notes { console.note("note: \(note)") }
+        if let error = report.error { console.error(error.message) }
+        for result in report.results {
+            guard let error = result.error, result.outcome == .failed else { continue }
+            console.error(error.message)
+        }
+        let stored = report.error == nil || report.outcome == .cancelled ? "\(report.store)/runs/\(report.runID).json" : nil
+        let lines = [headline] + ((target ?? stored).map { ["report: \($0)"] } ?? [])
+        for line in lines {
+            if !toStandardOutput { console.note(line) } else if !isQuiet { Console.print(line) }
+        }
+    }
+
+    private var headline: String {
+        let counts = report.counts
+        let parts = ResultOutcome.allCases.compactMap { outcome in counts[outcome].map { "\($0) \(outcome.rawValue)" } }
+        let verb = report.command == "verify" ? "verified" : "applied"
+        let head = report.outcome == .ok ? verb : report.outcome.rawValue
+        var text = "\(head): \(parts.isEmpty ? "no files" : parts.joined(separator: ", "))"
+        if report.bytesDownloaded > 0 || report.bytesResumed > 0 {
+            text += "; \(HumanFormat.bytes(report.bytesDownloaded)) fetched"
+            if report.bytesResumed > 0 { text += ", \(HumanFormat.bytes(report.bytesResumed)) resumed" }
+        } else if report.command == "verify" {
+            text += "; \(HumanFormat.bytes(report.bytesVerified)) hashed"
+        }
+        return text + " in \(HumanFormat.duration(report.seconds))"
+    }
+}
+
+/// Models in words and as JSON.
+enum ModelText {
+    static func name(_ text: String) throws -> ModelName {
+        do throws(InvalidValue) { return try ModelName(text) } catch {
+            throw CommandFailure(message: "'\(text)': \(error.reason)", status: .usage)
+        }
+    }
+
+    static func printTable(_ models: [Model]) {
+        let rows =
+            [["NAME", "VERSION", "FILES", "SIZE"]]
+            + models.map { [$0.name.text, $0.version ?? "-", String($0.files.count), HumanFormat.bytes($0.size)] }
+        let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        for row in rows {
+            let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+            Console.print(String(cells.joined(separator: "  ").reversed().drop { $0 == " " }.reversed()))
+        }
+    }
+
+    static func printDetails(_ model: Model) {
+        Console.print(model.name.text)
+        for (key, value) in [
+            ("version", model.version), ("description", model.description), ("license", model.license),
+            ("homepage", model.homepage), ("tags", model.tags.isEmpty ? nil : model.tags.joined(separator: ", ")),
+        ] {
+            if let value { Console.print("  \(key): \(value)") }
+        }
+        Console.print("  files: \(model.files.count), \(HumanFormat.bytes(model.size))")
+        for file in model.files {
+            Console.print("    \(file.path)  \(HumanFormat.bytes(file.size))  sha256 \(file.sha256)")
+            for source in file.sources { Console.print("      \(source.redacted)") }
+        }
+    }
+
+    static func json(_ models: [Model], store: String) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.key("schema")
+            writer.string("modelsync.list/1")
+            writer.key("store")
+            writer.string(store)
+            writer.key("models")
+            writer.array { writer in
+                for model in models {
+                    writer.newLine()
+                    write(model, to: &writer, store: nil)
+                }
+            }
+        }
+        writer.newLine()
+        return writer.bytes
+    }
+
+    static func json(_ model: Model, store: String) -> [UInt8] {
+        var writer = JSONWriter()
+        write(model, to: &writer, store: store)
+        writer.newLine()
+        return writer.bytes
+    }
+
+    /// - Parameter store: given, the files are told one by one; nil, their number.
+    private static func write(_ model: Model, to writer: inout JSONWriter, store: String?) {
+        writer.object { writer in
+            writer.key("name")
+            writer.string(model.name.text)
+            for (key, value) in [
+                ("version", model.version), ("description", model.description), ("license", model.license),
+                ("homepage", model.homepage),
+            ] {
+                writer.key(key)
+                writer.stringOrNull(value)
+            }
+            writer.key("tags")
+            writer.strings(model.tags)
+            writer.key("size")
+            writer.integer(model.size)
+            writer.key("files")
+            guard let store else { return writer.integer(model.files.count) }
+            writer.array { writer in
+                for file in model.files { write(file, of: model, to: &writer, store: store) }
+            }
+        }
+    }
+
+    private static func write(_ file: ModelFile, of model: Model, to writer: inout JSONWriter, store: String) {
+        writer.object { writer in
+            writer.key("path")
+            writer.string(file.path.text)
+            writer.key("size")
+            writer.integer(file.size)
+            writer.key("sha256")
+            writer.digest(file.sha256)
+            writer.key("file")
+            writer.string("\(store)/models/\(model.name)/\(file.path)")
+            writer.key("sources")
+            writer.strings(file.sources.map(\.redacted))
+        }
+    }
+}

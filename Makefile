@@ -1,0 +1,57 @@
+# What people and CI run. `make demo` and `make test` do all the set-up on a Debian or Ubuntu machine that has a Swift
+# toolchain.
+
+SWIFT ?= swift
+DEMO_STORE ?= .build/demo-store
+DEMO_REPORT := .build/demo-report.json
+RELEASE := .build/release/modelsync
+
+# One set of flags for every debug build, so that `make check` and `make test` share theirs.
+BUILD_FLAGS := --explicit-target-dependency-import-check error
+
+.PHONY: help setup setup-tests build release demo test check tsan asan fuzz format clean
+.NOTPARALLEL:
+
+help: ## what can be made
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 14
+
+setup: ## installs what is missing for the build
+	@scripts/setup
+
+setup-tests: ## installs what is missing for the build and the tests
+	@scripts/setup --tests
+
+build: setup ## the debug build
+	$(SWIFT) build $(BUILD_FLAGS)
+
+release: setup ## the release build: .build/release/modelsync
+	$(SWIFT) build -c release --static-swift-stdlib --product modelsync
+
+demo: release ## applies manifests/demo.yaml, with no network, and shows the report
+	$(RELEASE) apply manifests/demo.yaml --store $(DEMO_STORE) --report $(DEMO_REPORT)
+	@python3 -m json.tool $(DEMO_REPORT)
+
+test: setup-tests ## all tests
+	$(SWIFT) test $(BUILD_FLAGS) --disable-xctest
+
+check: setup ## format, import rules, size budgets, links, and a build without warnings
+	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests
+	@scripts/check-imports
+	@scripts/check-budgets
+	@scripts/check-links
+	$(SWIFT) build $(BUILD_FLAGS) --build-tests
+
+tsan: setup-tests ## all tests under the thread sanitizer
+	$(SWIFT) test --disable-xctest --sanitize=thread --scratch-path .build/tsan
+
+asan: setup-tests ## all tests under the address sanitizer
+	$(SWIFT) test --disable-xctest --sanitize=address --scratch-path .build/asan
+
+fuzz: setup ## a few minutes of fuzzing the manifest decoder
+	scripts/fuzz
+
+format: ## formats all Swift files in place
+	$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests
+
+clean: ## removes all that was built
+	rm -rf .build

@@ -22,6 +22,7 @@ extension DiskStore {
     private func openPartial(_ digest: SHA256Digest, size: Int64) throws(SystemFailure) -> Opened {
         let folder = try folder(StoreLayout.partial)
         let name = StoreLayout.partialFile(digest)
+        unsealIfRotten(digest)
         while true {
             if try isPresent(digest, size: size) { return .present }
             guard let file = try openOwn(name, in: folder) else { continue }
@@ -37,6 +38,13 @@ extension DiskStore {
             if status.size > size { try file.resize(to: 0) }
             return .ready(file, byteCount: status.size > size ? 0 : status.size)
         }
+    }
+
+    /// Views share the rotten blob's inode: their seal must be broken before the blob is replaced, or a crash in
+    /// between would leave views that look verified and are not.
+    private func unsealIfRotten(_ digest: SHA256Digest) {
+        guard rotten.withLock({ $0[digest] != nil }) else { return }
+        try? folder(StoreLayout.blobs).folder(StoreLayout.blobFolder(digest)).file(digest.hex, .read).setModifiedNow()
     }
 
     /// Opens a partial, or nil after taking away what must not be written through: a link, or a file that has

@@ -193,9 +193,10 @@ struct Surveyor {
         if view.kind != .directory { viewFiles += 1 }
         if let status = blob.status, view.isSameFile(as: status) {
             state.view = .current
-        } else if view.kind == .regular, view.size == file.size, Seal.isIntact(view, file.sha256, size: file.size), blob.state == .intact {
+        } else if depth == .quick, Seal.isIntact(view, file.sha256, size: file.size), blob.state == .intact {
+            // A copy, where links can't be or were lost: trusted by its own seal.
             state.view = .current
-        } else if view.kind == .regular, view.size == file.size, blob.state != .intact || blob.question != nil {
+        } else if view.kind == .regular, view.size == file.size, blob.state != .intact || blob.question != nil || depth == .full {
             state.view = .other
             ask(file, view, in: folder, at: place)
         } else {

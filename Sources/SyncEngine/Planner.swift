@@ -21,7 +21,8 @@ public struct Planner {
         self.manifest = manifest
         self.inventory = inventory
         plan = SyncPlan(manifest: manifest, bytesFree: inventory.bytesFree, bytesVerified: inventory.bytesVerified)
-        plan.items.reserveCapacity(manifest.models.reduce(0) { $0 + $1.files.count })
+        let count = manifest.models.reduce(0) { $0 + $1.files.count }
+        plan.items.reserveCapacity(count)
     }
 
     private mutating func findAdopters() {
@@ -113,6 +114,7 @@ public struct Planner {
             }
             return
         }
+        if fetchOf.isEmpty { fetchOf.reserveCapacity(plan.items.capacity) }
         fetchOf[file.sha256] = fetch
         plan.fetches.append(
             PlannedFetch(sha256: file.sha256, size: file.size, sources: file.sources, item: plan.items.count))

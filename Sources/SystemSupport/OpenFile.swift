@@ -120,6 +120,11 @@ public final class OpenFile: Sendable {
         guard unsafe futimens(descriptor, times) == 0 else { throw .last("futimens", path) }
     }
 
+    /// Sets the last access and modification to the present.
+    public func setModifiedNow() throws(SystemFailure) {
+        guard futimens(descriptor, nil) == 0 else { throw .last("futimens", path) }
+    }
+
     /// Tells the kernel that the file will be read from start to end.
     public func adviseSequential() {
         _ = posix_fadvise(descriptor, 0, 0, Int32(POSIX_FADV_SEQUENTIAL))

@@ -5,14 +5,16 @@ import ModelSyncKit
 /// The one entrance and the one exit.
 @main
 enum Main {
-    static func main() async {
+    // Not async: an async entrance has started threads with an open signal mask before its first line.
+    static func main() {
         Signals.block()
-        // The task exists to be cancelled by a signal; it is awaited here, and nothing outlives it.
-        let run = Task { await runCommand() }
-        Signals.watch { run.cancel() }
-        let code = await run.value
-        Console.flush()
-        exit(code)
+        // The task exists to be cancelled by a signal, and ends the process itself.
+        let run = Task {
+            let code = await runCommand()
+            Console.flush()
+            exit(code)
+        }
+        Signals.wait { run.cancel() }
     }
 
     private static func runCommand() async -> Int32 {

@@ -14,7 +14,7 @@ enum Signals {
         return signal == 0 ? nil : signal
     }
 
-    /// Before any thread is made: they inherit the mask, so that only ``watch(_:)``'s thread takes these signals.
+    /// Before any thread is made: they inherit the mask, so that only the thread of ``wait(_:)`` takes these signals.
     static func block() {
         var set = set
         unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
@@ -22,28 +22,15 @@ enum Signals {
         signal(SIGPIPE, SIG_IGN)
     }
 
-    /// Calls `onFirst` on a thread of its own at the first signal.
-    static func watch(_ onFirst: @escaping @Sendable () -> Void) {
-        let context = unsafe Unmanaged.passRetained(Handler(onFirst)).toOpaque()
-        var thread = pthread_t()
-        let code = unsafe pthread_create(&thread, nil, { context in
-            guard let context = unsafe context else { return nil }
-            let handler = unsafe Unmanaged<Handler>.fromOpaque(context).takeRetainedValue()
-            Signals.wait(handler)
-            return nil
-        }, context)
-        guard code == 0 else { return }
-        // It waits for signals until the process ends.
-        pthread_detach(thread)
-    }
-
-    private static func wait(_ handler: Handler) {
+    /// Waits for signals on this thread until the process ends; calls `onFirst` at the first.
+    static func wait(_ onFirst: () -> Void) -> Never {
         var set = set
-        var signal: Int32 = 0
-        while unsafe sigwait(&set, &signal) == 0 {
+        while true {
+            var signal: Int32 = 0
+            guard unsafe sigwait(&set, &signal) == 0 else { continue }
             let (isFirst, _) = first.compareExchange(expected: 0, desired: signal, ordering: .relaxed)
             guard isFirst else { _exit(128 + signal) }
-            handler.onFirst()
+            onFirst()
         }
     }
 
@@ -53,13 +40,5 @@ enum Signals {
         unsafe sigaddset(&set, SIGINT)
         unsafe sigaddset(&set, SIGTERM)
         return set
-    }
-
-    private final class Handler: Sendable {
-        let onFirst: @Sendable () -> Void
-
-        init(_ onFirst: @escaping @Sendable () -> Void) {
-            self.onFirst = onFirst
-        }
     }
 }

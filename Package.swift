@@ -3,16 +3,18 @@ import PackageDescription
 
 // Applied to every target: Swift 6 mode, the upcoming features that make imports and isolation explicit, and
 // warnings that fail the build.
-let settings: [SwiftSetting] = [
+let testSettings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .enableUpcomingFeature("InferIsolatedConformances"),
-    .strictMemorySafety(),
     .treatAllWarnings(as: .error),
 ]
+
+// Every unsafe expression is marked: the adapters of C show theirs, the other targets prove that they have none.
+let settings = testSettings + [.strictMemorySafety()]
 
 let package = Package(
     name: "modelsync",
@@ -45,5 +47,26 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+        .target(
+            name: "TestSupport", dependencies: ["SyncDomain"], path: "Tests/TestSupport", exclude: ["validate_report.py"],
+            swiftSettings: testSettings),
+        .testTarget(name: "SyncDomainTests", dependencies: ["SyncDomain"], swiftSettings: testSettings),
+        .testTarget(name: "SystemSupportTests", dependencies: ["SystemSupport", "TestSupport"], swiftSettings: testSettings),
+        .testTarget(
+            name: "YAMLManifestTests", dependencies: ["YAMLManifest", "SyncDomain"], exclude: ["Fixtures"],
+            swiftSettings: testSettings),
+        .testTarget(
+            name: "CurlTransferTests", dependencies: ["CurlTransfer", "SyncDomain", "SystemSupport", "TestSupport"],
+            swiftSettings: testSettings),
+        .testTarget(
+            name: "BlobStoreTests", dependencies: ["BlobStore", "SyncDomain", "SystemSupport", "TestSupport"],
+            swiftSettings: testSettings),
+        .testTarget(name: "SyncEngineTests", dependencies: ["SyncEngine", "SyncDomain", "TestSupport"], swiftSettings: testSettings),
+        .testTarget(
+            name: "ModelSyncKitTests", dependencies: ["ModelSyncKit", "SyncDomain", "TestSupport"],
+            swiftSettings: testSettings),
+        .testTarget(
+            name: "AcceptanceTests", dependencies: ["ModelSyncKit", "SyncDomain", "TestSupport", "modelsync"],
+            swiftSettings: testSettings),
     ]
 )

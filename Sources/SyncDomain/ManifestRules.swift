@@ -17,9 +17,7 @@ struct ManifestRules {
     private var sizes: [SHA256Digest: (size: Int64, place: Place)] = [:]
     private var totalSize: Int64 = 0
 
-    /// Checks the manifests one by one and together.
-    ///
-    /// - Parameter issues: what is wrong already.
+    /// Checks the manifests one by one and together, adding to what is known to be wrong already.
     init(checking drafts: [ManifestDraft], issues: ManifestIssues) {
         self.drafts = drafts
         self.issues = issues
@@ -37,7 +35,9 @@ struct ManifestRules {
 
     private mutating func check(_ entry: ManifestDraft.HostEntry, in path: String) {
         if let known = hosts[entry.host], known != entry.settings {
-            issues.add(path, entry.mark, "host '\(entry.host)' has other settings elsewhere in these manifests; give it the same ones")
+            issues.add(
+                path, entry.mark,
+                "host '\(entry.host)' has other settings elsewhere in these manifests; give it the same ones")
         }
         hosts[entry.host] = entry.settings
     }
@@ -93,7 +93,9 @@ struct ManifestRules {
         }
     }
 
-    private mutating func reportCollision(_ entry: ManifestDraft.ModelEntry, _ index: Int, with first: Int, in path: String) {
+    private mutating func reportCollision(
+        _ entry: ManifestDraft.ModelEntry, _ index: Int, with first: Int, in path: String
+    ) {
         let (file, other) = (entry.model.files[index], entry.model.files[first])
         let line = entry.fileMarks[first].path.line
         issues.add(

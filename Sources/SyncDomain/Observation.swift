@@ -39,7 +39,8 @@ public enum SyncEvent: Sendable {
     case progress(DownloadProgress)
     /// An attempt failed and another will be made.
     case retrying(model: String, path: String, error: SyncError, after: Duration, source: String)
-    /// One path is done with.
+    /// One path is done with: of a fetched file when its bytes are in the store, and once more should its model then not
+    /// come to be shown.
     case finished(DownloadResult)
     /// Bytes were hashed since the last such event.
     case verified(bytes: Int64)

@@ -7,7 +7,9 @@ public struct SHA256Digest: Sendable, Hashable, Comparable, CustomStringConverti
     public init(bytes: some Sequence<UInt8>) throws(InvalidValue) {
         var parser = WordParser()
         for byte in bytes { parser.push(UInt64(byte), bits: 8) }
-        guard parser.bitCount == 256 else { throw InvalidValue("a SHA-256 digest has 32 bytes, got \(parser.bitCount / 8)") }
+        guard parser.bitCount == 256 else {
+            throw InvalidValue("a SHA-256 digest has 32 bytes, got \(parser.bitCount / 8)")
+        }
         words = parser.words
     }
 

@@ -55,7 +55,9 @@ public struct SourceURL: Sendable, Hashable, CustomStringConvertible {
 
     /// The host and port that requests go to; nil for `file`. IPv6 addresses keep their brackets.
     public var host: HostKey? {
-        guard let port = scheme.defaultPort, let parts = try? URLParts(text), let authority = parts.authority else { return nil }
+        guard let port = scheme.defaultPort, let parts = try? URLParts(text), let authority = parts.authority else {
+            return nil
+        }
         return try? HostKey(authority: authority, defaultPort: port)
     }
 

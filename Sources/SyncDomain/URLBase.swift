@@ -11,7 +11,8 @@ public enum URLBase: Sendable, Hashable {
         if reference.isEmpty { throw InvalidValue("the URL is empty") }
         switch self {
         case .folder(let folder): return try Self.resolve(path: reference, in: folder)
-        case .url(let base): return try SourceURL(Self.resolve(try URLParts(reference), against: try URLParts(base.text)))
+        case .url(let base):
+            return try SourceURL(Self.resolve(try URLParts(reference), against: try URLParts(base.text)))
         }
     }
 

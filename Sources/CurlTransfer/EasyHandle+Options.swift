@@ -1,0 +1,122 @@
+internal import CCurl
+internal import SyncDomain
+
+/// One request of a transfer.
+struct Hop {
+    var url: SourceURL
+    var bearer: String?
+    var offset: Int64
+    var validator: Validator?
+    var expectedSize: Int64?
+
+    /// Segments will add the last byte here.
+    fileprivate var headers: [String] {
+        var lines = ["Accept-Encoding: identity"]
+        if let bearer { lines.append("Authorization: Bearer \(bearer)") }
+        guard offset > 0 else { return lines }
+        lines.append("Range: bytes=\(offset)-")
+        if let validator { lines.append("If-Range: \(validator.entityTag)") }
+        return lines
+    }
+}
+
+/// Every option of a request is set here and nowhere else: curl_easy_setopt(3).
+extension EasyHandle {
+    /// Bytes that libcurl reads at once at most.
+    private static let bufferBytes = 256 * 1024
+    /// Files up to this size would rather wait for a connection that they can share than open one.
+    private static let sharingLimitBytes: Int64 = 1 << 20
+    private static let schemes = "http,https"
+
+    /// Forgets what the handle was set to before, and sets it up for one request. `context` is what the callbacks and
+    /// CURLINFO_PRIVATE get; it must outlive the request.
+    @unsafe func configure(
+        _ hop: Hop, _ options: CurlTransport.Options, _ context: UnsafeMutableRawPointer
+    ) throws(TransferFault) {
+        try reset()
+        try set(CURLOPT_URL, hop.url.text)
+        try set(CURLOPT_PROTOCOLS_STR, Self.schemes)
+        try set(CURLOPT_REDIR_PROTOCOLS_STR, Self.schemes)
+        try set(CURLOPT_FOLLOWLOCATION, 0)
+        try set(CURLOPT_HTTPGET, 1)
+        try setHeaders(hop.headers)
+        try set(CURLOPT_USERAGENT, options.userAgent)
+        try setBody()
+        try setCredentials(hop, options)
+        try setConnection(hop, options)
+        try setTrust(options)
+        try unsafe setCallbacks(context)
+    }
+
+    /// The bytes as they are: nothing is undone.
+    private func setBody() throws(TransferFault) {
+        try set(CURLOPT_HTTP_CONTENT_DECODING, 0)
+        try set(CURLOPT_HTTP09_ALLOWED, 0)
+        try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
+        try set(CURLOPT_BUFFERSIZE, Self.bufferBytes)
+    }
+
+    private func setCredentials(_ hop: Hop, _ options: CurlTransport.Options) throws(TransferFault) {
+        let netrc = hop.bearer == nil ? CURL_NETRC_OPTIONAL : CURL_NETRC_IGNORED
+        try set(CURLOPT_NETRC, Int(netrc.rawValue))
+        if let file = options.netrcFile { try set(CURLOPT_NETRC_FILE, file) }
+    }
+
+    private func setConnection(_ hop: Hop, _ options: CurlTransport.Options) throws(TransferFault) {
+        try set(CURLOPT_NOSIGNAL, 1)
+        // A cancel must not wait for the resolver's thread, which may take as long as DNS does.
+        try set(CURLOPT_QUICK_EXIT, 1)
+        try set(CURLOPT_CONNECTTIMEOUT_MS, options.connectTimeout.wholeMilliseconds)
+        try set(CURLOPT_LOW_SPEED_LIMIT, 1)
+        try set(CURLOPT_LOW_SPEED_TIME, options.stallTimeout.wholeSeconds)
+        try set(CURLOPT_TCP_KEEPALIVE, 1)
+        try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
+        let isSmall = hop.expectedSize.map { $0 - hop.offset <= Self.sharingLimitBytes } ?? false
+        try set(CURLOPT_PIPEWAIT, isSmall ? 1 : 0)
+        if let proxy = options.proxy { try set(CURLOPT_PROXY, proxy) }
+    }
+
+    private func setTrust(_ options: CurlTransport.Options) throws(TransferFault) {
+        try set(CURLOPT_SSL_VERIFYPEER, 1)
+        try set(CURLOPT_SSL_VERIFYHOST, 2)
+        guard let file = options.caFile else { return }
+        try set(CURLOPT_CAINFO, file)
+        try set(CURLOPT_PROXY_CAINFO, file)
+    }
+
+    @unsafe private func setCallbacks(_ context: UnsafeMutableRawPointer) throws(TransferFault) {
+        try unsafe setPointer(CURLOPT_PRIVATE, context)
+        try unsafe setPointer(CURLOPT_HEADERDATA, context)
+        try unsafe setPointer(CURLOPT_WRITEDATA, context)
+        try unsafe set(CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
+            guard let bytes = unsafe bytes, let context = unsafe context else { return 0 }
+            let line = unsafe UnsafeRawBufferPointer(start: bytes, count: size * count)
+            let exchange = unsafe RunningTransfer.at(context).exchange
+            return unsafe exchange.header(String(decoding: line, as: UTF8.self)) ? line.count : refusal
+        }
+        try unsafe set(CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
+            guard let bytes = unsafe bytes, let context = unsafe context else { return 0 }
+            let body = unsafe UnsafeRawBufferPointer(start: bytes, count: size * count)
+            return unsafe RunningTransfer.at(context).exchange.body(body.bytes) ? body.count : refusal
+        }
+    }
+}
+
+/// What a callback returns to end its request: CURL_WRITEFUNC_ERROR, which Swift does not see.
+private let refusal = 0xFFFF_FFFF
+
+extension Duration {
+    /// Rounded up, at least 1: libcurl takes 0 for its own default.
+    fileprivate var wholeMilliseconds: Int {
+        let (seconds, attoseconds) = components
+        // A week is for ever, and fits whatever libcurl makes of it.
+        let milliseconds = min(seconds, 604_800) * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
+        return Int(max(1, milliseconds))
+    }
+
+    /// Rounded up, at least 1: libcurl takes 0 for no limit.
+    fileprivate var wholeSeconds: Int {
+        let (seconds, attoseconds) = components
+        return Int(max(1, min(seconds, 604_800) + (attoseconds > 0 ? 1 : 0)))
+    }
+}

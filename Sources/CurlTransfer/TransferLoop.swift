@@ -1,0 +1,209 @@
+internal import CCurl
+internal import Glibc
+internal import SyncDomain
+
+/// A transfer that has a handle. Used by the loop's thread alone.
+final class RunningTransfer {
+    let id: UInt64
+    let job: TransferJob
+    let exchange: Exchange
+    let easy: EasyHandle
+
+    init(id: UInt64, job: TransferJob, easy: EasyHandle) {
+        self.id = id
+        self.job = job
+        self.easy = easy
+        exchange = Exchange(job.request, into: job.sink)
+    }
+
+    /// The transfer that a handle was given as its context.
+    @unsafe static func at(_ context: UnsafeMutableRawPointer) -> RunningTransfer {
+        unsafe Unmanaged<RunningTransfer>.fromOpaque(context).takeUnretainedValue()
+    }
+}
+
+@available(*, unavailable)
+extension RunningTransfer: Sendable {}
+
+/// The loop around libcurl's multi handle: take what others ask, let libcurl work, answer what has ended, wait.
+///
+/// Made, run and freed on one thread, which owns everything of libcurl's.
+@safe final class TransferLoop {
+    /// Handles that are kept to be used again.
+    private static let spareLimit = 64
+    /// Connections that are kept: the engine's bound of open ones, and as many of other hosts.
+    private static let connectionLimit = 128
+    /// How often slow endings are looked for.
+    private static let sweepMilliseconds: Int32 = 500
+
+    private let multi: UnsafeMutableRawPointer
+    private let mailbox: Mailbox
+    private let options: CurlTransport.Options
+    private var running: [UInt64: RunningTransfer] = [:]
+    private var spares: [EasyHandle] = []
+    private var nextSweep = ContinuousClock.now
+
+    init(_ multi: MultiHandle, _ mailbox: Mailbox, _ options: CurlTransport.Options) {
+        unsafe self.multi = multi.raw
+        self.mailbox = mailbox
+        self.options = options
+    }
+
+    /// Returns when the mailbox is closed and everybody has an answer; the multi handle is freed then.
+    func run() {
+        ignoreBrokenPipes()
+        _ = unsafe modelsync_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, Self.connectionLimit)
+        while true {
+            let (commands, isClosed) = mailbox.take()
+            for command in commands { obey(command) }
+            if isClosed { break }
+            guard work() else {
+                // libcurl's own state is broken: nobody may wait for it, and nobody else may come.
+                mailbox.close()
+                continue
+            }
+        }
+        for transfer in running.values { detach(transfer) }
+        for transfer in running.values { answer(transfer, transfer.exchange.cancelled()) }
+        running = [:]
+        spares = []
+        // After the easy handles, and on this thread: it may still write the farewells of TLS.
+        _ = unsafe curl_multi_cleanup(multi)
+    }
+
+    /// A connection that the other side has closed must not end the process: OpenSSL writes without MSG_NOSIGNAL.
+    private func ignoreBrokenPipes() {
+        var signals = sigset_t()
+        unsafe sigemptyset(&signals)
+        unsafe sigaddset(&signals, SIGPIPE)
+        _ = unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+    }
+
+    /// - Returns: false if libcurl can't go on.
+    private func work() -> Bool {
+        var count: Int32 = 0
+        guard unsafe curl_multi_perform(multi, &count) == CURLM_OK else { return false }
+        while let (transfer, code) = nextEnded() { ended(transfer, code) }
+        sweep()
+        // While nothing runs only a wake-up can bring work, and poll(2) would be woken by it whenever it comes.
+        let timeout = running.isEmpty ? 60_000 : Self.sweepMilliseconds
+        return unsafe curl_multi_poll(multi, nil, 0, timeout, nil) == CURLM_OK
+    }
+
+    private func nextEnded() -> (RunningTransfer, CURLcode)? {
+        var left: Int32 = 0
+        while let message = unsafe curl_multi_info_read(multi, &left) {
+            guard unsafe message.pointee.msg == CURLMSG_DONE, let easy = unsafe message.pointee.easy_handle else {
+                continue
+            }
+            var context: UnsafeMutableRawPointer?
+            guard unsafe modelsync_curl_get_pointer(easy, CURLINFO_PRIVATE, &context) == CURLE_OK,
+                let context = unsafe context
+            else { continue }
+            return unsafe (RunningTransfer.at(context), modelsync_curl_message_result(message))
+        }
+        return nil
+    }
+
+    private func obey(_ command: Inbox<TransferJob>.Command) {
+        switch command {
+        case .start(let id, let job): start(id, job)
+        case .cancel(let id):
+            guard let transfer = running[id] else { return }
+            detach(transfer)
+            finish(transfer, transfer.exchange.cancelled())
+        }
+    }
+
+    private func start(_ id: UInt64, _ job: TransferJob) {
+        let easy: EasyHandle
+        do throws(TransferFault) {
+            if let spare = spares.popLast() { easy = spare } else { easy = try EasyHandle() }
+        } catch {
+            mailbox.finish(id)
+            job.continuation.resume(returning: Exchange(job.request, into: job.sink).refused(error))
+            return
+        }
+        let transfer = RunningTransfer(id: id, job: job, easy: easy)
+        running[id] = transfer
+        hop(transfer)
+    }
+
+    private func hop(_ transfer: RunningTransfer) {
+        let exchange = transfer.exchange
+        do {
+            let authorization = try Authorization(for: exchange.url, from: options.credentials)
+            exchange.beginHop(authorization.credential)
+            let hop = Hop(
+                url: exchange.url, bearer: authorization.bearer, offset: exchange.request.offset,
+                validator: exchange.request.validator, expectedSize: exchange.request.expectedSize)
+            try attach(transfer, hop)
+        } catch {
+            finish(transfer, exchange.refused(error))
+        }
+    }
+
+    /// While it is in the multi handle, libcurl holds a reference of its own to the transfer.
+    private func attach(_ transfer: RunningTransfer, _ hop: Hop) throws(TransferFault) {
+        let context = unsafe Unmanaged.passRetained(transfer)
+        do throws(TransferFault) {
+            try unsafe transfer.easy.configure(hop, options, context.toOpaque())
+            let code = unsafe curl_multi_add_handle(multi, transfer.easy.raw)
+            guard code == CURLM_OK else {
+                throw TransferFault(.protocolViolation, "libcurl took no handle (error \(code.rawValue))")
+            }
+        } catch {
+            unsafe context.release()
+            throw error
+        }
+    }
+
+    private func detach(_ transfer: RunningTransfer) {
+        // It fails only for handles that are not of this multi handle.
+        _ = unsafe curl_multi_remove_handle(multi, transfer.easy.raw)
+        unsafe Unmanaged.passUnretained(transfer).release()
+    }
+
+    private func ended(_ transfer: RunningTransfer, _ code: CURLcode) {
+        // Both are gone once the handle is reset.
+        let failure = code == CURLE_OK ? nil : transfer.easy.failure(code)
+        let retryAfter = transfer.easy.retryAfter
+        detach(transfer)
+        conclude(transfer, failure, retryAfter)
+    }
+
+    private func conclude(_ transfer: RunningTransfer, _ failure: CurlFailure?, _ retryAfter: Duration?) {
+        let fault = failure?.fault(.init(connect: options.connectTimeout, stall: options.stallTimeout))
+        switch transfer.exchange.end(fault, retryAfter: retryAfter) {
+        case .hop: hop(transfer)
+        case .done(let outcome): finish(transfer, outcome)
+        }
+    }
+
+    /// Ends the requests whose remaining bytes are of no interest and do not come.
+    private func sweep() {
+        let now = ContinuousClock.now
+        if now < nextSweep { return }
+        nextSweep = now + .milliseconds(Self.sweepMilliseconds)
+        for transfer in running.values.filter({ $0.exchange.isOverdue(now) }) {
+            let retryAfter = transfer.easy.retryAfter
+            detach(transfer)
+            conclude(transfer, nil, retryAfter)
+        }
+    }
+
+    private func finish(_ transfer: RunningTransfer, _ outcome: TransferOutcome) {
+        running[transfer.id] = nil
+        if spares.count < Self.spareLimit { spares.append(transfer.easy) }
+        answer(transfer, outcome)
+    }
+
+    /// Last of all: once the answer is out, the sink is its owner's again.
+    private func answer(_ transfer: RunningTransfer, _ outcome: TransferOutcome) {
+        mailbox.finish(transfer.id)
+        transfer.job.continuation.resume(returning: outcome)
+    }
+}
+
+@available(*, unavailable)
+extension TransferLoop: Sendable {}

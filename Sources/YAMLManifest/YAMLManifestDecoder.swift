@@ -1,0 +1,35 @@
+public import SyncDomain
+
+/// Reads manifests of version 1 with libyaml.
+///
+/// Any number of calls may run at once. Time and memory grow with the input alone, whatever it holds, and with what its
+/// aliases stand for, up to ten million nodes.
+public struct YAMLManifestDecoder: ManifestDecoding {
+    /// A decoder; it has no state.
+    public init() {}
+
+    /// Decodes a whole manifest.
+    ///
+    /// - Parameters:
+    ///   - bytes: the whole document, UTF-8; any bytes are taken, and what is wrong with them is reported.
+    ///   - path: as the user named it, for messages.
+    ///   - sha256: of `bytes`, carried into the draft.
+    ///   - base: what relative URLs are relative to.
+    /// - Returns: everything that could be decoded, and everything that is wrong. An entry that something is wrong
+    ///   with is not in the draft; of what is not YAML, and of another version of manifest, nothing is.
+    public func decode(
+        _ bytes: [UInt8], path: String, sha256: SHA256Digest, base: URLBase
+    ) -> (draft: ManifestDraft, issues: ManifestIssues) {
+        let draft = ManifestDraft(path: path, sha256: sha256)
+        do {
+            let (document, issues) = try YAMLComposer.compose(bytes, path: path)
+            let reader = ManifestReader(document, draft: draft, issues: issues, base: base)
+            reader.readManifest()
+            return (reader.draft, reader.issues)
+        } catch {
+            var issues = ManifestIssues()
+            issues.add(path, error.mark, error.message)
+            return (draft, issues)
+        }
+    }
+}

@@ -48,10 +48,11 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(
-            name: "TestSupport", dependencies: ["SyncDomain"], path: "Tests/TestSupport", exclude: ["validate_report.py"],
-            swiftSettings: testSettings),
+            name: "TestSupport", dependencies: ["SyncDomain"], path: "Tests/TestSupport",
+            exclude: ["validate_report.py"], swiftSettings: testSettings),
         .testTarget(name: "SyncDomainTests", dependencies: ["SyncDomain"], swiftSettings: testSettings),
-        .testTarget(name: "SystemSupportTests", dependencies: ["SystemSupport", "TestSupport"], swiftSettings: testSettings),
+        .testTarget(
+            name: "SystemSupportTests", dependencies: ["SystemSupport", "TestSupport"], swiftSettings: testSettings),
         .testTarget(
             name: "YAMLManifestTests", dependencies: ["YAMLManifest", "SyncDomain"], exclude: ["Fixtures"],
             swiftSettings: testSettings),
@@ -61,7 +62,9 @@ let package = Package(
         .testTarget(
             name: "BlobStoreTests", dependencies: ["BlobStore", "SyncDomain", "SystemSupport", "TestSupport"],
             swiftSettings: testSettings),
-        .testTarget(name: "SyncEngineTests", dependencies: ["SyncEngine", "SyncDomain", "TestSupport"], swiftSettings: testSettings),
+        .testTarget(
+            name: "SyncEngineTests", dependencies: ["SyncEngine", "SyncDomain", "TestSupport"],
+            swiftSettings: testSettings),
         .testTarget(
             name: "ModelSyncKitTests", dependencies: ["ModelSyncKit", "SyncDomain", "TestSupport"],
             swiftSettings: testSettings),

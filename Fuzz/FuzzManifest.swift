@@ -1,0 +1,41 @@
+import SyncDomain
+import YAMLManifest
+
+/// libFuzzer's entry: decodes the bytes as a local and as a remote manifest, and checks what came out as a whole.
+///
+/// Traps, and so is reported with the input, where a draft with no issue is not what the types promise.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzManifest(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    let bytes = unsafe [UInt8](UnsafeBufferPointer(start: start, count: count))
+    guard let digest = try? SHA256Digest(bytes: repeatElement(0, count: 32)),
+        let remote = try? SourceURL("https://h/a/m.yaml")
+    else { preconditionFailure("both are valid") }
+    for base in [URLBase.folder("/srv"), .url(remote)] {
+        let (draft, issues) = YAMLManifestDecoder().decode(bytes, path: "m.yaml", sha256: digest, base: base)
+        do throws(ManifestIssues) {
+            check(try Manifest(checking: [draft], issues: issues))
+        } catch {
+            for issue in error.kept { check(issue) }
+        }
+    }
+    return 0
+}
+
+private func check(_ manifest: Manifest) {
+    for model in manifest.models {
+        precondition(!model.files.isEmpty && model.size >= 0)
+        for file in model.files {
+            precondition(!file.sources.isEmpty && file.size >= 0)
+            for source in file.sources {
+                // What was taken once is taken again, unchanged.
+                precondition((try? SourceURL(source.text)) == source)
+                _ = (source.host, source.filePath, source.lastPathComponent, source.redacted)
+            }
+        }
+    }
+}
+
+private func check(_ issue: ManifestIssue) {
+    precondition(issue.mark.line >= 1 && issue.mark.column >= 1)
+    precondition(!issue.message.isEmpty && issue.message.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F })
+}

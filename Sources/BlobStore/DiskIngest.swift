@@ -3,6 +3,7 @@ internal import Synchronization
 internal import SystemSupport
 
 extension DiskStore {
+    /// Takes the partial's lock, if it is free, and goes on from the bytes that it holds.
     public func ingest(_ digest: SHA256Digest, size: Int64) async throws(SyncError) -> IngestStart {
         let opened = try await blocking { () throws(SystemFailure) in try self.openPartial(digest, size: size) }
         switch opened {
@@ -29,7 +30,9 @@ extension DiskStore {
             guard try file.tryLock(exclusive: true) else { return .busy }
             // The owner may have committed (renamed) it between our open and our lock: then we hold the blob's own
             // inode, which must not be written. Look again.
-            guard let status = try folder.statusIfPresent(name), status.isSameFile(as: try file.status()) else { continue }
+            guard let status = try folder.statusIfPresent(name), status.isSameFile(as: try file.status()) else {
+                continue
+            }
             // Or committed before our open, and the file is a new one of ours: the look above was too early.
             if try isPresent(digest, size: size) {
                 if status.size == 0 { try? folder.removeFile(name) }
@@ -42,38 +45,53 @@ extension DiskStore {
 
     /// Views share the rotten blob's inode: their seal must be broken before the blob is replaced, or a crash in
     /// between would leave views that look verified and are not.
-    private func unsealIfRotten(_ digest: SHA256Digest) {
-        guard rotten.withLock({ $0[digest] != nil }) else { return }
-        try? folder(StoreLayout.blobs).folder(StoreLayout.blobFolder(digest)).file(digest.hex, .read).setModifiedNow()
+    func unsealIfRotten(_ digest: SHA256Digest) {
+        guard let inodes = rotten.withLock({ $0[digest] }),
+            let blob = try? folder(StoreLayout.blobs).folder(StoreLayout.blobFolder(digest)).file(digest.hex, .read),
+            let status = try? blob.status(), inodes.contains(status.inode)
+        else { return }
+        try? blob.setModifiedNow()
+    }
+
+    func forgetRot(of digest: SHA256Digest, _ inode: UInt64) {
+        _ = rotten.withLock { $0[digest]?.remove(inode) }
     }
 
     /// Opens a partial, or nil after taking away what must not be written through: a link, or a file that has
     /// another name somewhere else.
     private func openOwn(_ name: String, in folder: Folder) throws(SystemFailure) -> OpenFile? {
         do {
-            let file = try folder.file(name, .readWriteCreate, mode: 0o600)
+            let file = try openWritable(name, in: folder)
             let status = try file.status()
             if status.kind == .regular, status.linkCount == 1 { return file }
             // Renamed or removed by its owner just now: nothing to take away.
             if status.linkCount == 0 { return nil }
         } catch {
-            if error.isPermission, let file = try? folder.file(name, .read) {
-                // A crash between the seal and the rename left it complete and read-only.
-                try file.setMode(0o600)
-                return nil
-            }
             guard error.isSymbolicLink || error.isDirectory || error.isNoDevice else { throw error }
         }
         try folder.removeTree(name)
         return nil
     }
 
+    private func openWritable(_ name: String, in folder: Folder) throws(SystemFailure) -> OpenFile {
+        do { return try folder.file(name, .readWriteCreate, mode: 0o600) } catch {
+            // A crash between the seal and the rename left it complete and read-only. What has another name is not
+            // ours, and not to be changed: the caller takes the name away.
+            guard error.isPermission, let file = try? folder.file(name, .read) else { throw error }
+            let status = try file.status()
+            guard status.kind == .regular, status.linkCount == 1 else { return file }
+            try file.setMode(0o600)
+        }
+        return try folder.file(name, .readWriteCreate, mode: 0o600)
+    }
+
     /// Whether the blob is there and can be trusted without hashing it.
-    private func isPresent(_ digest: SHA256Digest, size: Int64) throws(SystemFailure) -> Bool {
+    func isPresent(_ digest: SHA256Digest, size: Int64) throws(SystemFailure) -> Bool {
         let blobs = try folder(StoreLayout.blobs)
-        guard let status = try blobs.statusIfPresent("\(StoreLayout.blobFolder(digest))/\(digest.hex)") else { return false }
-        let isRotten = rotten.withLock { $0[digest] == status.inode }
-        return Seal.isIntact(status, digest, size: size) && !isRotten
+        guard let status = try blobs.statusIfPresent("\(StoreLayout.blobFolder(digest))/\(digest.hex)") else {
+            return false
+        }
+        return isTrusted(status, digest, size: size)
     }
 }
 
@@ -87,6 +105,8 @@ final class DiskIngest: BlobIngest {
     private struct State {
         var byteCount: Int64
         var stream: HashStream
+        /// The digest of all the bytes that are there, once it is known.
+        var verdict: SHA256Digest?
         /// Whose bytes come next.
         var source: SourceURL?
         /// What the journal says, as far as it is about bytes that are there.
@@ -118,9 +138,9 @@ final class DiskIngest: BlobIngest {
     var byteCount: Int64 { state.withLock { $0.byteCount } }
 
     func validator(for source: SourceURL) -> Validator? {
-        guard let known = state.withLock({ $0.validated }), known.sourceSHA256 == SHA256Digest(of: Array(source.text.utf8)) else {
-            return nil
-        }
+        guard let known = state.withLock({ $0.validated }),
+            known.sourceSHA256 == SHA256Digest(of: Array(source.text.utf8))
+        else { return nil }
         return known.validator
     }
 
@@ -129,9 +149,10 @@ final class DiskIngest: BlobIngest {
     }
 
     func begin(at offset: Int64, validator: Validator?) throws(SyncError) {
-        let count = byteCount
+        let count = try openCount()
         guard offset == 0 || offset == count else {
-            throw SyncError(.protocolViolation, "\(digest): bytes from \(offset) on were offered where \(count) are there")
+            throw SyncError(
+                .protocolViolation, "\(digest): bytes from \(offset) on were offered where \(count) are there")
         }
         if offset == 0 && count > 0 { try restart() }
         try mapped { () throws(SystemFailure) in
@@ -141,24 +162,27 @@ final class DiskIngest: BlobIngest {
     }
 
     func write(_ bytes: RawSpan) throws(SyncError) {
-        let offset = byteCount
-        guard offset + Int64(bytes.byteCount) <= size else {
+        let offset = try openCount()
+        guard Int64(bytes.byteCount) <= size - offset else {
             throw SyncError(.sizeMismatch, "\(digest): more than the \(size) bytes that it has were offered")
         }
         try mapped { () throws(SystemFailure) in try file.write(bytes, at: offset) }
         let (stream, count) = state.withLock { state in
             state.byteCount = offset + Int64(bytes.byteCount)
+            state.verdict = nil
             return (state.stream, state.byteCount)
         }
         store.hashes.advance(stream, to: count)
     }
 
     func restart() throws(SyncError) {
+        _ = try openCount()
         try mapped { () throws(SystemFailure) in try file.resize(to: 0) }
         let fresh = store.hashes.stream(file)
         let old = state.withLock { state in
             defer {
                 state.stream = fresh
+                state.verdict = nil
                 state.byteCount = 0
                 state.validated = nil
             }
@@ -168,15 +192,49 @@ final class DiskIngest: BlobIngest {
     }
 
     func commit() async throws(SyncError) -> CommitResult {
-        let (stream, count) = state.withLock { ($0.stream, $0.byteCount) }
-        let got = try await store.hashes.digest(of: stream, count: count)
+        let count = try openCount()
+        let got = try await hashed(count)
         guard got == digest, count == size else { return .mismatch(got) }
-        try await place(as: digest)
+        try await place(as: digest, count)
         return .committed
     }
 
     func keepUnreferenced(as digest: SHA256Digest) async throws(SyncError) {
-        try await place(as: digest)
+        let count = try openCount()
+        guard try await hashed(count) == digest else {
+            throw SyncError(.storeIO, "\(self.digest): the bytes that are there are not those of \(digest)")
+        }
+        try await place(as: digest, count)
+    }
+
+    /// The bytes that are there.
+    ///
+    /// - Throws: after the end: the file may be a blob by now, or another process's.
+    private func openCount() throws(SyncError) -> Int64 {
+        let (count, isClosed) = state.withLock { ($0.byteCount, $0.isClosed) }
+        guard !isClosed else {
+            throw SyncError(.storeIO, "\(digest): bytes were offered after the end of this download")
+        }
+        return count
+    }
+
+    /// The digest of all that is there. A stream ends with its digest, or with its failure: what comes after that, more
+    /// bytes or another try, is hashed by a new one.
+    private func hashed(_ count: Int64) async throws(SyncError) -> SHA256Digest {
+        let (stream, known) = state.withLock { ($0.stream, $0.verdict) }
+        if let known { return known }
+        let fresh = store.hashes.stream(file)
+        do throws(SyncError) {
+            let got = try await store.hashes.digest(of: stream, count: count)
+            state.withLock { state in
+                state.stream = fresh
+                state.verdict = got
+            }
+            return got
+        } catch {
+            state.withLock { $0.stream = fresh }
+            throw error
+        }
     }
 
     func close() {
@@ -190,26 +248,35 @@ final class DiskIngest: BlobIngest {
         if count == 0 {
             removeJournal()
             try? store.folder(StoreLayout.partial).removeFile(StoreLayout.partialFile(self.digest))
+        } else {
+            // Gives back the room that was reserved past the bytes: else what is missing needs it a second time.
+            try? file.resize(to: count)
         }
         file.unlock()
     }
 
     /// Durable first, then visible: seal and mode are in before the fsync, the name comes after it, and the fsync of
     /// the folder makes the name last.
-    private func place(as digest: SHA256Digest) async throws(SyncError) {
+    private func place(as digest: SHA256Digest, _ count: Int64) async throws(SyncError) {
         try await store.blocking { [self] () throws(SystemFailure) in
-            try file.resize(to: size)
+            let partial = try store.folder(StoreLayout.partial)
+            if try store.isPresent(digest, size: count) {
+                // Views are names of the blob that is there: a second one under its name would take space twice.
+                try partial.removeFile(StoreLayout.partialFile(self.digest))
+                return removeJournal()
+            }
+            try file.resize(to: count)
             try file.setMode(0o444 & store.modeMask)
             // Where times can't be set the blob has no seal, and is hashed again at each look: slower, never wrong.
             try? file.setModified(seconds: Seal.seconds(for: digest))
             try file.synchronize()
-            let partial = try store.folder(StoreLayout.partial)
             let target = try store.folder(StoreLayout.blobs).folder(StoreLayout.blobFolder(digest), create: true)
             try target.takeOver(StoreLayout.partialFile(self.digest), from: partial, as: digest.hex)
             try target.synchronize()
+            // A file that was rotten and is gone may have left its inode number to this one.
+            if let inode = try? file.status().inode { store.forgetRot(of: digest, inode) }
             removeJournal()
         }
-        _ = store.rotten.withLock { $0.removeValue(forKey: digest) }
         state.withLock { $0.isClosed = true }
         file.unlock()
     }

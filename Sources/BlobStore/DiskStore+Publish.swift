@@ -2,6 +2,7 @@ public import SyncDomain
 internal import SystemSupport
 
 extension DiskStore {
+    /// Builds the folder aside and puts it in place whole; one process at a time. What is not modelsync's is carried over.
     public func publish(_ model: Model) async throws(SyncError) -> [String] {
         try await published { () throws(PublishFailure) in
             var publisher = try Publisher(self, model)
@@ -10,6 +11,7 @@ extension DiskStore {
         }
     }
 
+    /// Replaces the views one by one, each at once; those that are current are left alone.
     public func mend(_ files: [ModelFile], of model: ModelName) async throws(SyncError) -> [String] {
         try await published { () throws(PublishFailure) in
             var publisher = try Publisher(self, Model(name: model, files: files))
@@ -18,20 +20,33 @@ extension DiskStore {
         }
     }
 
+    /// Links the view's file into `blobs/`, or copies it, and seals it.
+    ///
+    /// - Throws: `store.io` if the file was written to since the survey hashed it.
     public func adopt(_ path: RelativePath, of model: ModelName, as digest: SHA256Digest) async throws(SyncError) {
         try await published { () throws(PublishFailure) in
             try PublishFailure.mapping { () throws(SystemFailure) in
-                let folder = try self.folder(StoreLayout.models).folder(model.text).folder(path.parent.map(String.init) ?? "")
+                let modelFolder = try self.folder(StoreLayout.models).folder(model.text)
+                let folder = try modelFolder.folder(path.parent.map(String.init) ?? "")
                 let partial = try self.folder(StoreLayout.partial)
                 let blobs = try self.folder(StoreLayout.blobs).folder(StoreLayout.blobFolder(digest), create: true)
-                let name = StoreLayout.temporaryName("adopt")
-                try partial.placeCopy(of: String(path.lastComponent), in: folder, as: name)
-                let file = try partial.file(name, .read)
-                try file.setMode(0o444 & self.modeMask)
-                try? file.setModified(seconds: Seal.seconds(for: digest))
-                try file.synchronize()
-                try blobs.takeOver(name, from: partial, as: digest.hex)
-                try blobs.synchronize()
+                self.unsealIfRotten(digest)
+                let (view, name) = (String(path.lastComponent), StoreLayout.temporaryName("adopt"))
+                do throws(SystemFailure) {
+                    try partial.placeCopy(of: view, in: folder, as: name)
+                    guard self.isVerified(try folder.status(view), digest) else {
+                        throw SystemFailure("adopt", "\(folder.full(view)) was changed while it was looked at", code: 5)
+                    }
+                    let file = try partial.file(name, .read)
+                    try file.setMode(0o444 & self.modeMask)
+                    try? file.setModified(seconds: Seal.seconds(for: digest))
+                    try file.synchronize()
+                    try blobs.takeOver(name, from: partial, as: digest.hex)
+                    try blobs.synchronize()
+                } catch {
+                    try? partial.removeFile(name)
+                    throw error
+                }
             }
         }
     }
@@ -65,7 +80,9 @@ struct PublishFailure: Error {
     }
 
     static func inTheWay(_ path: String, _ what: String) -> PublishFailure {
-        PublishFailure(error: SyncError(.storeIO, "\(path): \(what) stands where the manifest has a file; move it away and run again"))
+        PublishFailure(
+            error: SyncError(
+                .storeIO, "\(path): \(what) stands where the manifest has a file; move it away and run again"))
     }
 }
 
@@ -131,15 +148,20 @@ struct Publisher {
         }
         try PublishFailure.mapping { () throws(SystemFailure) in
             let temporary = StoreLayout.temporaryName("view")
-            try put(file, in: partial, as: temporary)
-            try partial.rename(temporary, to: parent, name)
+            do throws(SystemFailure) {
+                try put(file, in: partial, as: temporary)
+                try partial.rename(temporary, to: parent, name)
+            } catch {
+                try? partial.removeFile(temporary)
+                throw error
+            }
             try parent.synchronize()
         }
     }
 
     private func isCurrent(_ view: FileStatus, _ file: ModelFile) throws(SystemFailure) -> Bool {
         let blob = try blobs.status("\(StoreLayout.blobFolder(file.sha256))/\(file.sha256.hex)")
-        return view.isSameFile(as: blob) || Seal.isIntact(view, file.sha256, size: file.size)
+        return view.isSameFile(as: blob) || store.isTrusted(view, file.sha256, size: file.size)
     }
 
     /// Gives a blob a name in `folder`: a link, or a copy with the blob's mode and seal where links can't be.
@@ -154,13 +176,16 @@ struct Publisher {
         try copy.synchronize()
     }
 
-    /// Builds the new folder aside and puts it in place in one step, so that readers see one set or the other.
-    ///
-    /// - Parameter known: paths that the record has: what of them the manifest lacks goes with the old folder.
-    private mutating func exchange(_ parent: Folder, _ name: String, known: [String], exists: Bool) throws(PublishFailure) {
+    /// Builds the new folder aside and puts it in place in one step, so that readers see one set or the other. `known`
+    /// are the paths that the record has: what of them the manifest lacks goes with the old folder.
+    private mutating func exchange(
+        _ parent: Folder, _ name: String, known: [String], exists: Bool
+    ) throws(PublishFailure) {
         let temporary = StoreLayout.temporaryName("folder")
         do {
-            let staged = try PublishFailure.mapping { () throws(SystemFailure) in try partial.folder(temporary, create: true) }
+            let staged = try PublishFailure.mapping { () throws(SystemFailure) in
+                try partial.folder(temporary, create: true)
+            }
             let managed = Set(known + model.files.map(\.path.text))
             if exists { try carry(from: parent, name, to: staged, except: managed) }
             try stage(in: staged)
@@ -196,11 +221,20 @@ struct Publisher {
         }
     }
 
-    private func swap(_ temporary: String, _ parent: Folder, _ name: String, exists: Bool) throws(PublishFailure) {
+    private mutating func swap(
+        _ temporary: String, _ parent: Folder, _ name: String, exists: Bool
+    ) throws(PublishFailure) {
         try PublishFailure.mapping { () throws(SystemFailure) in
             if exists {
-                guard try parent.status(name).kind == .directory else { throw SystemFailure("open", parent.full(name), code: 40) }
-                try partial.exchange(temporary, with: parent, name)
+                guard try parent.status(name).kind == .directory else {
+                    throw SystemFailure("open", parent.full(name), code: 40)
+                }
+                do throws(SystemFailure) { try partial.exchange(temporary, with: parent, name) } catch {
+                    guard error.isUnsupported else { throw error }
+                    try partial.exchangeInSteps(temporary, with: parent, name)
+                    notes.append(
+                        "\(model.name): this file system can't exchange folders; for a moment readers found none")
+                }
             } else {
                 try partial.renameNew(temporary, to: parent, name)
             }
@@ -209,15 +243,28 @@ struct Publisher {
     }
 
     /// Links into the new folder what is in the old one and nobody's but the user's.
-    private func carry(from parent: Folder, _ name: String, to staged: Folder, except managed: Set<String>) throws(PublishFailure) {
+    private func carry(
+        from parent: Folder, _ name: String, to staged: Folder, except managed: Set<String>
+    ) throws(PublishFailure) {
         try PublishFailure.mapping { () throws(SystemFailure) in
             let old = try parent.folder(name)
-            for file in try old.files() where !managed.contains(file.path) { try Self.move(file.path, from: old, to: staged, linking: true) }
+            for file in try old.files() where !managed.contains(file.path) {
+                // It could not be carried over, and must not go with the old folder.
+                guard file.path.isExactName else {
+                    throw SystemFailure("rename it: its name", old.full(file.path), code: 84)
+                }
+                do throws(SystemFailure) { try Self.move(file.path, from: old, to: staged, linking: true) } catch {
+                    // A link or a device on a file system without hard links: it is moved when the old folder is cleared.
+                    guard error.isSymbolicLink || error.isNoDevice else { throw error }
+                }
+            }
         }
     }
 
     /// Takes the old folder apart; a file that appeared in it after it was carried over goes to the new one.
-    private func clearOld(_ temporary: String, into parent: Folder, _ name: String, except managed: Set<String>) throws(PublishFailure) {
+    private func clearOld(
+        _ temporary: String, into parent: Folder, _ name: String, except managed: Set<String>
+    ) throws(PublishFailure) {
         try PublishFailure.mapping { () throws(SystemFailure) in
             let old = try partial.folder(temporary)
             let new = try parent.folder(name)
@@ -230,10 +277,15 @@ struct Publisher {
 
     private static func move(_ path: String, from old: Folder, to new: Folder, linking: Bool) throws(SystemFailure) {
         let end = path.utf8.lastIndex(of: UInt8(ascii: "/"))
-        let (folder, name) = end.map { (String(path[..<$0]), String(path[path.utf8.index(after: $0)...])) } ?? ("", path)
+        let (folder, name) =
+            end.map { (String(path[..<$0]), String(path[path.utf8.index(after: $0)...])) } ?? ("", path)
         let (source, target) = (try old.folder(folder), try new.folder(folder, create: true))
         if linking {
-            try target.placeCopy(of: name, in: source, as: name)
+            guard try !target.placeCopy(of: name, in: source, as: name) else { return }
+            // The only one there will be when the old folder is gone.
+            let copy = try target.file(name, .read)
+            try copy.setMode(try source.status(name).mode)
+            try copy.synchronize()
         } else {
             try source.renameNew(name, to: target, name)
         }
@@ -242,7 +294,8 @@ struct Publisher {
     private mutating func tellCopies() {
         guard copies > 0 else { return }
         notes.append(
-            "\(model.name): this file system has no hard links; \(copies) files were copied, and take their space twice")
+            "\(model.name): this file system has no hard links; \(copies) files were copied, and take their space twice"
+        )
     }
 }
 
@@ -262,6 +315,17 @@ extension Folder {
         let copy = try file(newName, .createNew, mode: 0o600)
         try copy.copy(original)
         return false
+    }
+
+    /// Exchanges two names where the file system can't do so at once: for a moment the other name is nobody's.
+    func exchangeInSteps(_ name: String, with target: Folder, _ otherName: String) throws(SystemFailure) {
+        let aside = StoreLayout.temporaryName("aside")
+        try target.rename(otherName, to: self, aside)
+        do { try rename(name, to: target, otherName) } catch {
+            try? rename(aside, to: target, otherName)
+            throw error
+        }
+        try rename(aside, to: self, name)
     }
 
     /// Renames a file into this folder over what has the name; a folder there is moved aside first.

@@ -30,7 +30,8 @@ extension DiskStore {
         do {
             return try folder(StoreLayout.records).folder(place.folder).file(place.file, .read).readAll()
         } catch {
-            if error.isNotFound { return nil } else { throw error }
+            guard error.isNotFound else { throw error }
+            return nil
         }
     }
 
@@ -56,6 +57,7 @@ extension DiskStore {
         }
     }
 
+    /// Writes it to `runs/` under the run's id. Of more than 100 the first by name, which are the oldest, go.
     public func save(report: [UInt8], runID: String) async throws(SyncError) {
         try await blocking { () throws(SystemFailure) in
             let runs = try self.folder(StoreLayout.runs)

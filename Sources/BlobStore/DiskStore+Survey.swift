@@ -3,14 +3,17 @@ internal import Synchronization
 internal import SystemSupport
 
 extension DiskStore {
+    /// Looks at names and times on one thread, then hashes what these leave open, a few files at once. A file that can't be
+    /// read is damaged, and no failure.
     public func survey(
         _ manifest: Manifest, depth: VerifyDepth, progress: @escaping @Sendable (Int64) -> Void
     ) async throws(SyncError) -> Inventory {
         guard exists else {
             let free = try await blocking { () throws(SystemFailure) in try self.freeBytes() }
-            return Inventory(
-                models: manifest.models.map { ModelInventory(files: Array(repeating: FileInventory(), count: $0.files.count)) },
-                bytesFree: free)
+            let models = manifest.models.map { model in
+                ModelInventory(files: Array(repeating: FileInventory(), count: model.files.count))
+            }
+            return Inventory(models: models, bytesFree: free)
         }
         let survey = try await blocking { () throws(SystemFailure) in try Surveyor(self, manifest, depth).look() }
         let verdicts = try await hashAll(survey.questions, progress: progress)
@@ -33,7 +36,9 @@ extension DiskStore {
         return verdicts
     }
 
-    private func hash(_ question: Surveyor.Question, progress: @escaping @Sendable (Int64) -> Void) async -> SHA256Digest? {
+    private func hash(
+        _ question: Surveyor.Question, progress: @escaping @Sendable (Int64) -> Void
+    ) async -> SHA256Digest? {
         let file = try? await blocking { () throws(SystemFailure) in
             let file = try question.folder.folder(question.parent).file(question.name, .read)
             file.adviseSequential()
@@ -49,29 +54,42 @@ extension DiskStore {
         for (question, verdict) in zip(survey.questions, verdicts) {
             if verdict != nil { verified += question.size }
             let isRight = verdict == question.expected
-            if question.isBlob, question.wasSealed, !isRight, let inode = question.inode {
-                rotten.withLock { $0[question.expected] = inode }
-            }
+            remember(question, isRight: isRight)
             for place in question.places {
                 if question.isBlob {
                     models[place.model].files[place.file].blob =
                         isRight ? (question.wasSealed ? .intact : .unsealed) : Self.damage(verdict)
                 } else {
-                    models[place.model].files[place.file].view = isRight ? .holdsBytes : .other
+                    // A blob's question comes before those of its views: its state is settled here.
+                    let isCopy = question.wasSealed && models[place.model].files[place.file].blob.isRight
+                    models[place.model].files[place.file].view = isRight ? (isCopy ? .current : .holdsBytes) : .other
                 }
             }
         }
         return Inventory(models: models, bytesFree: survey.bytesFree, bytesVerified: verified)
     }
 
-    private static func damage(_ verdict: SHA256Digest?) -> BlobState {
-        verdict.map { .damaged(.digestMismatch, "has wrong bytes (sha256 \($0))") } ?? .damaged(.storeIO, "can't be read")
+    private func remember(_ question: Surveyor.Question, isRight: Bool) {
+        let (digest, status) = (question.expected, question.status)
+        if isRight, !question.wasSealed || !question.isBlob {
+            verified.withLock { $0[digest, default: []].append(status) }
+        } else if !isRight, question.wasSealed {
+            _ = rotten.withLock { $0[digest, default: []].insert(status.inode) }
+        }
     }
 
+    private static func damage(_ verdict: SHA256Digest?) -> BlobState {
+        verdict.map { .damaged(.digestMismatch, "has wrong bytes (sha256 \($0))") }
+            ?? .damaged(.storeIO, "can't be read")
+    }
+
+    /// Does nothing where the store can't be written, or where the blob was written to since it was hashed.
     public func reseal(_ digest: SHA256Digest) async {
         // A store that can't be written is verified each time instead: that is slower, and no failure.
         _ = try? await blocking { () throws(SystemFailure) in
             let file = try self.folder(StoreLayout.blobs).folder(StoreLayout.blobFolder(digest)).file(digest.hex, .read)
+            // Written to since it was hashed: a seal would vouch for bytes that nobody has looked at.
+            guard self.isVerified(try file.status(), digest) else { return }
             try? file.setMode(0o444 & self.modeMask)
             try file.setModified(seconds: Seal.seconds(for: digest))
         }
@@ -91,7 +109,8 @@ struct Surveyor {
         var size: Int64
         var isBlob: Bool
         var wasSealed: Bool
-        var inode: UInt64?
+        /// As it was before it was hashed.
+        var status: FileStatus
         var folder: Folder
         var parent: String
         var name: String
@@ -115,7 +134,7 @@ struct Surveyor {
     private let depth: VerifyDepth
     private let blobs: Folder
     private let models: Folder
-    private var partials: [SHA256Digest: Int64] = [:]
+    private var partials: [SHA256Digest: FileStatus] = [:]
     /// Of digests that more than one path may have.
     private var seen: [SHA256Digest: Blob] = [:]
     private var findings = Findings()
@@ -134,7 +153,10 @@ struct Surveyor {
 
     /// A folder of the layout that is not there yet is looked at as the store's own, in which its names are not.
     private static func open(_ store: DiskStore, _ name: String) throws(SystemFailure) -> Folder {
-        do { return try store.folder(name) } catch { if error.isNotFound, let root = store.root { return root } else { throw error } }
+        do { return try store.folder(name) } catch {
+            guard error.isNotFound, let root = store.root else { throw error }
+            return root
+        }
     }
 
     consuming func look() throws(SystemFailure) -> Findings {
@@ -147,10 +169,17 @@ struct Surveyor {
     private mutating func lookAtPartials() throws(SystemFailure) {
         guard let folder = try? store.folder(StoreLayout.partial) else { return }
         for entry in try folder.entries() {
-            guard let digest = StoreLayout.digest(ofPartial: entry.name), let status = try folder.statusIfPresent(entry.name)
+            guard let digest = StoreLayout.digest(ofPartial: entry.name),
+                let status = try folder.statusIfPresent(entry.name), status.kind == .regular
             else { continue }
-            partials[digest] = status.size
+            partials[digest] = status
         }
+    }
+
+    /// Bytes that a download would go on from: what is too long is started anew.
+    private func partialBytes(_ file: ModelFile) -> Int64 {
+        guard let partial = partials[file.sha256], partial.size <= file.size else { return 0 }
+        return partial.size
     }
 
     private mutating func lookAtModel(_ index: Int) throws(SystemFailure) {
@@ -167,24 +196,32 @@ struct Surveyor {
         viewFiles = 0
         for (position, file) in model.files.enumerated() {
             var state = try lookAtFile(file, in: folder, at: Place(model: index, file: position))
-            state.recorded =
-                isCurrent ? .sameBytes : recorded.removeValue(forKey: file.path.text).map { $0 == file.sha256 ? .sameBytes : .otherBytes } ?? .unknown
+            if isCurrent {
+                state.recorded = .sameBytes
+            } else if let digest = recorded.removeValue(forKey: file.path.text) {
+                state.recorded = digest == file.sha256 ? .sameBytes : .otherBytes
+            }
             inventory.files.append(state)
         }
         if let folder {
             for file in record?.files ?? [] where recorded[file.path.text] != nil {
-                guard try folder.statusIfPresent(file.path.text) != nil else { continue }
+                guard let status = try folder.statusIfPresent(file.path.text), status.kind != .directory else {
+                    continue
+                }
                 inventory.dropped.append(ExtraFile(path: file.path.text, size: file.size, sha256: file.sha256))
             }
-            inventory.unmanaged = try unmanaged(in: folder, model, inventory.dropped, known: viewFiles + inventory.dropped.count)
+            let known = viewFiles + inventory.dropped.count
+            inventory.unmanaged = try unmanaged(in: folder, model, inventory.dropped, known: known)
         }
         findings.models.append(inventory)
     }
 
-    private mutating func lookAtFile(_ file: ModelFile, in folder: Folder?, at place: Place) throws(SystemFailure) -> FileInventory {
+    private mutating func lookAtFile(
+        _ file: ModelFile, in folder: Folder?, at place: Place
+    ) throws(SystemFailure) -> FileInventory {
         let blob = try lookAtBlob(file, at: place)
         var state = FileInventory(blob: blob.state, partialBytes: 0)
-        if blob.state != .intact { state.partialBytes = min(partials[file.sha256] ?? 0, file.size) }
+        if blob.state != .intact { state.partialBytes = partialBytes(file) }
         guard let folder else { return state }
         path.removeAll(keepingCapacity: true)
         path += file.path.text.utf8
@@ -196,7 +233,9 @@ struct Surveyor {
         } else if depth == .quick, Seal.isIntact(view, file.sha256, size: file.size), blob.state == .intact {
             // A copy, where links can't be or were lost: trusted by its own seal.
             state.view = .current
-        } else if view.kind == .regular, view.size == file.size, blob.state != .intact || blob.question != nil || depth == .full {
+        } else if view.kind == .regular, view.size == file.size,
+            blob.state != .intact || blob.question != nil || depth == .full
+        {
             state.view = .other
             ask(file, view, in: folder, at: place)
         } else {
@@ -228,9 +267,14 @@ struct Surveyor {
                 blob.question = findings.questions.count
                 findings.questions.append(
                     Question(
-                        expected: file.sha256, size: file.size, isBlob: true, wasSealed: isSealed, inode: status.inode,
-                        folder: blobs, parent: StoreLayout.blobFolder(file.sha256), name: file.sha256.hex, places: [place]))
+                        expected: file.sha256, size: file.size, isBlob: true, wasSealed: isSealed, status: status,
+                        folder: blobs, parent: StoreLayout.blobFolder(file.sha256), name: file.sha256.hex,
+                        places: [place]))
             }
+        }
+        if blob.state != .intact, let partial = partials[file.sha256] {
+            // Room that a killed download has reserved is there for the rest of it.
+            findings.bytesFree += max(0, partial.allocated - partial.size)
         }
         seen[file.sha256] = blob
         return blob
@@ -239,8 +283,10 @@ struct Surveyor {
     private mutating func ask(_ file: ModelFile, _ view: FileStatus, in folder: Folder, at place: Place) {
         findings.questions.append(
             Question(
-                expected: file.sha256, size: file.size, isBlob: false, wasSealed: false, inode: view.inode, folder: folder,
-                parent: file.path.parent.map(String.init) ?? "", name: String(file.path.lastComponent), places: [place]))
+                expected: file.sha256, size: file.size, isBlob: false,
+                wasSealed: Seal.isIntact(view, file.sha256, size: file.size), status: view, folder: folder,
+                parent: file.path.parent.map(String.init) ?? "", name: String(file.path.lastComponent), places: [place])
+        )
     }
 
     /// Names are only looked at where their number says that there are others than the known ones.
@@ -252,7 +298,9 @@ struct Surveyor {
         while let next = folders.popLast() {
             let census = try next.census()
             count += census.files
-            for name in census.folders { folders.append(try next.folder(name)) }
+            for name in census.folders {
+                if name.isExactName { folders.append(try next.folder(name)) } else { count += 1 }
+            }
         }
         guard count > known else { return [] }
         let names = Set(model.files.map(\.path.text) + dropped.map(\.path))
@@ -261,12 +309,19 @@ struct Surveyor {
     }
 }
 
+extension String {
+    /// Whether it is the name that the file system has: of a name that is no UTF-8, bytes were replaced as it was read.
+    var isExactName: Bool { !unicodeScalars.contains("\u{FFFD}") }
+}
+
 extension Folder {
     /// All files below, of any kind but folders, with their path from here.
     func files(under prefix: String = "") throws(SystemFailure) -> [(path: String, size: Int64)] {
         var out: [(path: String, size: Int64)] = []
         for entry in try entries() {
-            if entry.kind == .directory {
+            if !entry.name.isExactName {
+                out.append((prefix + entry.name, 0))
+            } else if entry.kind == .directory {
                 out += try folder(entry.name).files(under: prefix + entry.name + "/")
             } else if let status = try statusIfPresent(entry.name) {
                 out.append((prefix + entry.name, status.size))

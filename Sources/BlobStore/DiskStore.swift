@@ -23,12 +23,18 @@ public final class DiskStore: ModelStoring {
     let modeMask: UInt32
     /// Held shared while the store is used for changes, so that nothing which cleans it runs meanwhile.
     private let useLock: OpenFile?
-    /// Blobs whose seal is whole and whose bytes are not, by the inode that was hashed: for them alone a seal does
-    /// not show that another process has mended them.
-    let rotten = Mutex<[SHA256Digest: UInt64]>([:])
+    /// Files whose seal is whole and whose bytes are not, by the inode that was hashed: a seal that another process
+    /// has set since is another file's.
+    let rotten = Mutex<[SHA256Digest: Set<UInt64>]>([:])
+    /// Files that were hashed and found right with no whole seal, as they were before: only for these may a seal be
+    /// set, and only if nobody wrote to them since.
+    let verified = Mutex<[SHA256Digest: [FileStatus]]>([:])
 
+    /// Opens the store, or says what is wrong with it.
+    ///
     /// - Parameters:
     ///   - path: absolute; its parents are created when it is.
+    ///   - access: whether it is created where it is missing.
     ///   - hashThreads: how many files are hashed at once.
     /// - Throws: `store.permission` or `store.io` for a folder that can't be used, that is no store, or whose layout is
     ///   newer than this program knows. Nothing is changed then.
@@ -39,6 +45,9 @@ public final class DiskStore: ModelStoring {
             root = try Self.openIfPresent(path)
         } catch {
             throw Self.cannotUse(path, error)
+        }
+        guard root != nil || access == .inspect else {
+            throw Self.cannotUse(path, SystemFailure("open", path, code: Self.notFound))
         }
         if let root { try Self.check(root, access) }
         useLock = try Self.prepare(root, access)
@@ -51,7 +60,10 @@ public final class DiskStore: ModelStoring {
     public var exists: Bool { root != nil }
 
     private static func openIfPresent(_ path: String) throws(SystemFailure) -> Folder? {
-        do { return try Folder.open(path) } catch { if error.isNotFound && error.code != notAFolder { return nil } else { throw error } }
+        do { return try Folder.open(path) } catch {
+            guard error.isNotFound && error.code != notAFolder else { throw error }
+            return nil
+        }
     }
 
     /// Refuses what is no store, and a store of a layout that this program does not know, before anything is touched.
@@ -60,12 +72,16 @@ public final class DiskStore: ModelStoring {
             guard let status = try root.statusIfPresent(StoreLayout.versionFile) else {
                 return try checkIsEmptyOrBegun(root)
             }
-            guard status.kind == .regular else { throw SystemFailure("open", root.full(StoreLayout.versionFile), code: tooManyLinks) }
+            guard status.kind == .regular else {
+                throw SystemFailure("open", root.full(StoreLayout.versionFile), code: tooManyLinks)
+            }
             let bytes = try root.file(StoreLayout.versionFile, .read).readAll(limit: 1 << 16)
             guard let version = StoreVersion.decode(bytes) else {
                 throw SystemFailure("read", root.full(StoreLayout.versionFile) + " is not valid", code: ioError)
             }
-            guard version <= StoreLayout.version else { throw SystemFailure("layout \(version)", root.path, code: newerLayout) }
+            guard version <= StoreLayout.version else {
+                throw SystemFailure("layout \(version)", root.path, code: newerLayout)
+            }
         } catch {
             if error.code == newerLayout {
                 throw SyncError(
@@ -78,7 +94,8 @@ public final class DiskStore: ModelStoring {
     }
 
     private static func checkIsEmptyOrBegun(_ root: Folder) throws(SystemFailure) {
-        let known = Set(StoreLayout.folders.compactMap { $0.split(separator: "/").first.map(String.init) } + ["lost+found"])
+        let folders = StoreLayout.folders.compactMap { $0.split(separator: "/").first.map(String.init) }
+        let known = Set(folders + ["lost+found"])
         for entry in try root.entries() where !known.contains(entry.name) && !entry.name.hasPrefix(".") {
             throw SystemFailure("open", root.path, code: notEmpty)
         }
@@ -96,7 +113,8 @@ public final class DiskStore: ModelStoring {
         } catch {
             throw cannotUse(root.path, error)
         }
-        throw SyncError(.storeLocked, "\(root.path): the store is being cleaned by another process; run again when it has ended")
+        throw SyncError(
+            .storeLocked, "\(root.path): the store is being cleaned by another process; run again when it has ended")
     }
 
     private static func cannotUse(_ path: String, _ failure: SystemFailure) -> SyncError {
@@ -107,10 +125,12 @@ public final class DiskStore: ModelStoring {
 
     private static func notAStore(_ path: String) -> SyncError {
         SyncError(
-            .storeIO, "\(path): this folder is not empty and is no modelsync store; name an empty or a new folder by --store")
+            .storeIO,
+            "\(path): this folder is not empty and is no modelsync store; name an empty or a new folder by --store")
     }
 
     // errno(3) values, named for what they tell here.
+    private static let notFound: Int32 = 2
     private static let notAFolder: Int32 = 20
     private static let notEmpty: Int32 = 39
     private static let tooManyLinks: Int32 = 40
@@ -121,12 +141,24 @@ public final class DiskStore: ModelStoring {
     ///
     /// - Throws: ENOENT in a store that does not exist.
     func folder(_ relativePath: String) throws(SystemFailure) -> Folder {
-        guard let root else { throw SystemFailure("open", path, code: 2) }
+        guard let root else { throw SystemFailure("open", path, code: Self.notFound) }
         return try root.folder(relativePath)
     }
 
+    /// Whether the file has a whole seal and was not found rotten under it.
+    func isTrusted(_ status: FileStatus, _ digest: SHA256Digest, size: Int64) -> Bool {
+        Seal.isIntact(status, digest, size: size) && !rotten.withLock { $0[digest]?.contains(status.inode) ?? false }
+    }
+
+    /// Whether a survey found that the file holds the digest's bytes, and nobody wrote to it since.
+    func isVerified(_ status: FileStatus, _ digest: SHA256Digest) -> Bool {
+        verified.withLock { $0[digest]?.contains { status.isUnwritten(since: $0) } ?? false }
+    }
+
     /// Runs work of this store on its own threads, its failures as the store's errors.
-    func blocking<Value: Sendable>(_ work: @escaping @Sendable () throws(SystemFailure) -> Value) async throws(SyncError) -> Value {
+    func blocking<Value: Sendable>(
+        _ work: @escaping @Sendable () throws(SystemFailure) -> Value
+    ) async throws(SyncError) -> Value {
         do throws(SystemFailure) { return try await pool.tryRun(work) } catch { throw error.storeError }
     }
 
@@ -141,6 +173,7 @@ public final class DiskStore: ModelStoring {
         }
     }
 
+    /// Where the file is when its model is published; nothing is looked at.
     public func viewPath(_ path: RelativePath, of model: ModelName) -> String {
         "\(self.path)/\(StoreLayout.models)/\(model)/\(path)"
     }

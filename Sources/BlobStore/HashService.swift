@@ -1,5 +1,5 @@
-internal import Synchronization
 internal import SyncDomain
+internal import Synchronization
 internal import SystemSupport
 
 /// Hashes files on threads of its own, as many as it is given, while their bytes are still coming.
@@ -16,19 +16,11 @@ final class HashService: Sendable {
     private let threads: [WorkerThread]
 
     private struct Queue {
-        var ready: [HashStream] = []
-        var next = 0
+        var ready = FIFO<HashStream>()
         var isClosed = false
 
         mutating func take() -> HashStream?? {
-            guard next < ready.count else { return isClosed ? .some(nil) : nil }
-            let stream = ready[next]
-            next += 1
-            if next == ready.count {
-                ready.removeAll(keepingCapacity: true)
-                next = 0
-            }
-            return stream
+            ready.take().map { .some($0) } ?? (isClosed ? .some(nil) : nil)
         }
     }
 
@@ -45,9 +37,7 @@ final class HashService: Sendable {
         for thread in threads { thread.join() }
     }
 
-    /// Opens a stream on a file.
-    ///
-    /// - Parameter progress: called on a hash thread with the bytes of each slice.
+    /// Opens a stream on a file. `progress` is called on a hash thread with the bytes of each slice.
     func stream(_ file: OpenFile, progress: (@Sendable (Int64) -> Void)? = nil) -> HashStream {
         HashStream(file: file, progress: progress)
     }
@@ -62,7 +52,8 @@ final class HashService: Sendable {
     /// - Throws: `store.io` if the file can't be read or is shorter; `cancelled` if the task or the stream is.
     func digest(of stream: HashStream, count: Int64) async throws(SyncError) -> SHA256Digest {
         let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { (continuation: CheckedContinuation<Result<SHA256Digest, SyncError>, Never>) in
+            await withCheckedContinuation {
+                (continuation: CheckedContinuation<Result<SHA256Digest, SyncError>, Never>) in
                 switch stream.finish(at: count, continuation) {
                 case .wait: break
                 case .enqueue: enqueue(stream)

@@ -26,7 +26,9 @@ public import SyncDomain
     func finish() -> SHA256Digest {
         var bytes = [UInt8](repeating: 0, count: 32)
         let code = unsafe EVP_DigestFinal_ex(context, &bytes, nil)
-        guard code == 1, let digest = try? SHA256Digest(bytes: bytes) else { fatalError("OpenSSL: EVP_DigestFinal_ex failed") }
+        guard code == 1, let digest = try? SHA256Digest(bytes: bytes) else {
+            fatalError("OpenSSL: EVP_DigestFinal_ex failed")
+        }
         return digest
     }
 }

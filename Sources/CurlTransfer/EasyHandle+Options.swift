@@ -28,12 +28,11 @@ extension EasyHandle {
     private static let sharingLimitBytes: Int64 = 1 << 20
     private static let schemes = "http,https"
 
-    /// Forgets what the handle was set to before, and sets it up for one request. `context` is what the callbacks and
+    /// Sets the handle up for its request. `context` is what the callbacks and
     /// CURLINFO_PRIVATE get; it must outlive the request.
     @unsafe func configure(
         _ hop: Hop, _ options: CurlTransport.Options, _ context: UnsafeMutableRawPointer
     ) throws(TransferFault) {
-        try reset()
         try set(CURLOPT_URL, hop.url.text)
         try set(CURLOPT_PROTOCOLS_STR, Self.schemes)
         try set(CURLOPT_REDIR_PROTOCOLS_STR, Self.schemes)

@@ -1,7 +1,7 @@
 internal import CCurl
 internal import SyncDomain
 
-/// An easy handle of libcurl with the memory that libcurl keeps addresses of. Used by the loop's thread alone.
+/// An easy handle of libcurl, for one request, with the memory that libcurl keeps addresses of. Used by the loop's thread alone.
 @safe final class EasyHandle {
     let raw: UnsafeMutableRawPointer
     private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
@@ -16,21 +16,13 @@ internal import SyncDomain
         }
         unsafe self.raw = raw
         unsafe errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+        try unsafe setPointer(CURLOPT_ERRORBUFFER, errorText)
     }
 
     deinit {
         unsafe curl_easy_cleanup(raw)
         unsafe curl_slist_free_all(headers)
         unsafe errorText.deallocate()
-    }
-
-    /// Forgets all options, and keeps connections, as curl_easy_reset(3) does. Not while it is in a multi handle.
-    func reset() throws(TransferFault) {
-        unsafe curl_easy_reset(raw)
-        unsafe curl_slist_free_all(headers)
-        unsafe headers = nil
-        unsafe errorText.update(repeating: 0, count: Int(CURL_ERROR_SIZE))
-        try unsafe setPointer(CURLOPT_ERRORBUFFER, errorText)
     }
 
     func set(_ option: CURLoption, _ value: Int) throws(TransferFault) {
@@ -66,7 +58,7 @@ internal import SyncDomain
             .protocolViolation, "libcurl refused its option \(option.rawValue) with error \(code.rawValue)")
     }
 
-    /// After the transfer, before ``reset()``.
+    /// After the transfer.
     func failure(_ code: CURLcode) -> CurlFailure {
         CurlFailure(
             code: code.rawValue, text: unsafe String(cString: errorText),

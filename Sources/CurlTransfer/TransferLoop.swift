@@ -2,17 +2,19 @@ internal import CCurl
 internal import Glibc
 internal import SyncDomain
 
-/// A transfer that has a handle. Used by the loop's thread alone.
+/// A transfer that has begun. Used by the loop's thread alone.
 final class RunningTransfer {
     let id: UInt64
     let job: TransferJob
     let exchange: Exchange
-    let easy: EasyHandle
+    /// A new one for each hop: CURLOPT_BUFFERSIZE is refused by a handle that still has the buffer of its last request.
+    var easy: EasyHandle
 
-    init(id: UInt64, job: TransferJob, easy: EasyHandle) {
+    /// - Throws: if libcurl has no memory left.
+    init(id: UInt64, job: TransferJob) throws(TransferFault) {
         self.id = id
         self.job = job
-        self.easy = easy
+        easy = try EasyHandle()
         exchange = Exchange(job.request, into: job.sink)
     }
 
@@ -29,8 +31,6 @@ extension RunningTransfer: Sendable {}
 ///
 /// Made, run and freed on one thread, which owns everything of libcurl's.
 @safe final class TransferLoop {
-    /// Handles that are kept to be used again.
-    private static let spareLimit = 64
     /// Connections that are kept: the engine's bound of open ones, and as many of other hosts.
     private static let connectionLimit = 128
     /// How often slow endings are looked for.
@@ -40,7 +40,6 @@ extension RunningTransfer: Sendable {}
     private let mailbox: Mailbox
     private let options: CurlTransport.Options
     private var running: [UInt64: RunningTransfer] = [:]
-    private var spares: [EasyHandle] = []
     private var nextSweep = ContinuousClock.now
 
     init(_ multi: MultiHandle, _ mailbox: Mailbox, _ options: CurlTransport.Options) {
@@ -66,7 +65,6 @@ extension RunningTransfer: Sendable {}
         for transfer in running.values { detach(transfer) }
         for transfer in running.values { answer(transfer, transfer.exchange.cancelled()) }
         running = [:]
-        spares = []
         // After the easy handles, and on this thread: it may still write the farewells of TLS.
         _ = unsafe curl_multi_cleanup(multi)
     }
@@ -116,16 +114,20 @@ extension RunningTransfer: Sendable {}
     }
 
     private func start(_ id: UInt64, _ job: TransferJob) {
-        let easy: EasyHandle
-        do throws(TransferFault) {
-            if let spare = spares.popLast() { easy = spare } else { easy = try EasyHandle() }
-        } catch {
+        let transfer: RunningTransfer
+        do throws(TransferFault) { transfer = try RunningTransfer(id: id, job: job) } catch {
             mailbox.finish(id)
             job.continuation.resume(returning: Exchange(job.request, into: job.sink).refused(error))
             return
         }
-        let transfer = RunningTransfer(id: id, job: job, easy: easy)
         running[id] = transfer
+        hop(transfer)
+    }
+
+    private func nextHop(_ transfer: RunningTransfer) {
+        do throws(TransferFault) { transfer.easy = try EasyHandle() } catch {
+            return finish(transfer, transfer.exchange.refused(error))
+        }
         hop(transfer)
     }
 
@@ -165,7 +167,6 @@ extension RunningTransfer: Sendable {}
     }
 
     private func ended(_ transfer: RunningTransfer, _ code: CURLcode) {
-        // Both are gone once the handle is reset.
         let failure = code == CURLE_OK ? nil : transfer.easy.failure(code)
         let retryAfter = transfer.easy.retryAfter
         detach(transfer)
@@ -175,7 +176,7 @@ extension RunningTransfer: Sendable {}
     private func conclude(_ transfer: RunningTransfer, _ failure: CurlFailure?, _ retryAfter: Duration?) {
         let fault = failure?.fault(.init(connect: options.connectTimeout, stall: options.stallTimeout))
         switch transfer.exchange.end(fault, retryAfter: retryAfter) {
-        case .hop: hop(transfer)
+        case .hop: nextHop(transfer)
         case .done(let outcome): finish(transfer, outcome)
         }
     }
@@ -194,7 +195,6 @@ extension RunningTransfer: Sendable {}
 
     private func finish(_ transfer: RunningTransfer, _ outcome: TransferOutcome) {
         running[transfer.id] = nil
-        if spares.count < Self.spareLimit { spares.append(transfer.easy) }
         answer(transfer, outcome)
     }
 

@@ -13,6 +13,7 @@ public enum ManifestLoadError: Error, Sendable, CustomStringConvertible {
     /// It was read and is wrong: all that is wrong, with places.
     case invalid(ManifestIssues)
 
+    /// What to show a person: one line, or one for each issue.
     public var description: String {
         switch self {
         case .notFound(let path): "\(path): no such manifest"
@@ -34,10 +35,9 @@ public struct ManifestLoader: Sendable {
         self.configuration = configuration
     }
 
-    /// Reads and checks the manifests, each alone and all together.
+    /// Reads and checks the manifests, each alone and all together. They are named by paths of files; by `-` for standard
+    /// input, whose relative URLs are relative to the working folder; or by http(s) URLs.
     ///
-    /// - Parameter paths: of files; `-` for standard input, whose relative URLs are relative to the working folder; or
-    ///   http(s) URLs.
     /// - Throws: ``ManifestLoadError``. Of several invalid manifests all errors are told at once.
     public func load(_ paths: [String]) async throws(ManifestLoadError) -> Manifest {
         var drafts: [ManifestDraft] = []
@@ -45,11 +45,16 @@ public struct ManifestLoader: Sendable {
         for path in paths {
             let (bytes, base) = try await read(path)
             let shown = path == "-" ? "<stdin>" : SourceURL.isRemote(path) ? SourceURL.redact(path) : path
-            let (draft, found) = YAMLManifestDecoder().decode(bytes, path: shown, sha256: SHA256Digest(of: bytes), base: base)
+            let digest = SHA256Digest(of: bytes)
+            let (draft, found) = YAMLManifestDecoder().decode(bytes, path: shown, sha256: digest, base: base)
             drafts.append(draft)
             issues.append(found)
         }
-        do throws(ManifestIssues) { return try Manifest(checking: drafts, issues: issues) } catch { throw .invalid(error) }
+        do throws(ManifestIssues) {
+            return try Manifest(checking: drafts, issues: issues)
+        } catch {
+            throw .invalid(error)
+        }
     }
 
     private func read(_ path: String) async throws(ManifestLoadError) -> (bytes: [UInt8], base: URLBase) {
@@ -71,7 +76,8 @@ public struct ManifestLoader: Sendable {
             throw .unreadable(SyncError(.policyScheme, "\(SourceURL.redact(text)): \(error.reason)"))
         }
         guard !configuration.options.isOffline else {
-            throw .unreadable(SyncError(.offline, "\(url): a manifest can't be fetched with --offline; name a local copy"))
+            throw .unreadable(
+                SyncError(.offline, "\(url): a manifest can't be fetched with --offline; name a local copy"))
         }
         let sink = MemorySink(limit: Self.byteLimit, subject: url.redacted)
         do throws(SyncError) {

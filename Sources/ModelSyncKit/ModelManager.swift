@@ -12,11 +12,15 @@ public struct ModelManager: Sendable {
     private let configuration: SyncConfiguration
     private let observer: any SyncObserver
 
+    /// Touches nothing yet: whether the store can be used shows with the first call.
+    ///
     /// - Parameters:
     ///   - store: the store's folder; nil for the default one.
+    ///   - configuration: how runs are made; relative paths are relative to its working folder.
     ///   - observer: hears what happens during runs.
     public init(
-        store: String? = nil, configuration: SyncConfiguration = SyncConfiguration(), observer: any SyncObserver = SilentObserver()
+        store: String? = nil, configuration: SyncConfiguration = SyncConfiguration(),
+        observer: any SyncObserver = SilentObserver()
     ) {
         self.store = store.map(configuration.absolute) ?? configuration.defaultStore
         self.configuration = configuration
@@ -31,9 +35,8 @@ public struct ModelManager: Sendable {
         return try await engine(store, NoTransport()).plan(manifest)
     }
 
-    /// Makes the store match the manifest, and keeps the report in the store.
+    /// Makes the store match the manifest, and keeps the report in the store; there the run is called `command`.
     ///
-    /// - Parameter command: what the report calls the run.
     /// - Throws: only what keeps a run from beginning: a store that can't be used. Everything later is in the report, also
     ///   when the task is cancelled.
     public func apply(_ manifest: Manifest, command: String = "apply") async throws(SyncError) -> SyncReport {
@@ -41,13 +44,16 @@ public struct ModelManager: Sendable {
         let transport = try configuration.makeTransport(hosts: manifest.hosts)
         defer { transport.shutDown() }
         let engine = engine(store, transport)
-        let report = await ReportBuilder(command: command, store: self.store, configuration: configuration)
+        var report = await ReportBuilder(command: command, store: self.store, configuration: configuration)
             .report(on: manifest) { () throws(SyncError) in
                 let plan = try await engine.plan(manifest)
                 let (results, notes) = await engine.apply(plan)
                 return (plan, results, notes)
             }
-        try await store.save(report: report.json, runID: report.runID)
+        // The run has been: its report is not to be lost with a disk that is full by now.
+        do throws(SyncError) { try await store.save(report: report.json, runID: report.runID) } catch {
+            report.notes.append("the report could not be kept in the store: \(error.message)")
+        }
         return report
     }
 
@@ -78,7 +84,8 @@ public struct ModelManager: Sendable {
         let wanted = if let manifest { manifest } else { Manifest(applied: try await open(.inspect).records()) }
         var thorough = configuration
         thorough.options.depth = .full
-        return try await ModelManager(store: store, configuration: thorough, observer: observer).apply(wanted, command: "verify")
+        return try await ModelManager(store: store, configuration: thorough, observer: observer)
+            .apply(wanted, command: "verify")
     }
 
     /// The models that were applied to this store, by name. Offline.
@@ -96,13 +103,18 @@ public struct ModelManager: Sendable {
     /// The folder or file to load a model from, after a quick look at sizes and seals: what is untouched since it was
     /// verified is not read again, the rest is hashed. Offline.
     ///
-    /// - Parameter file: one path of the model; nil for the model's folder, and a look at all its files.
+    /// - Parameters:
+    ///   - name: of a model that was applied.
+    ///   - file: one path of the model; nil for the model's folder, and a look at all its files.
     /// - Returns: an absolute path.
-    /// - Throws: `store.io` where the model or path is not known here, `size.mismatch` or `digest.mismatch` where it is damaged.
+    /// - Throws: `store.io` where the model or path is not known here, `size.mismatch` or `digest.mismatch` where it is
+    ///   damaged.
     public func path(of name: ModelName, file: String? = nil) async throws(SyncError) -> String {
         let store = try open(.inspect)
         guard var model = try await store.record(name) else {
-            throw SyncError(.storeIO, "\(name): not in the store \(self.store); apply a manifest that has it, or see `modelsync list`")
+            throw SyncError(
+                .storeIO,
+                "\(name): not in the store \(self.store); apply a manifest that has it, or see `modelsync list`")
         }
         if let file {
             model.files = model.files.filter { $0.path.text == file }
@@ -114,8 +126,10 @@ public struct ModelManager: Sendable {
         let plan = try await engine.plan(Manifest(applied: [model]))
         let damaged = engine.verdict(plan).filter { !$0.isSuccess && $0.sha256 != nil }
         // Looked at alone, one file's record is not the model's: only what is about the file counts.
-        if let error = damaged.first(where: { result in model.files.contains { $0.path.text == result.path } })?.error { throw error }
-        return model.files.count == 1 && file != nil ? store.viewPath(model.files[0].path, of: name) : store.modelPath(name)
+        let first = damaged.first { result in model.files.contains { $0.path.text == result.path } }
+        if let error = first?.error { throw error }
+        guard model.files.count == 1, file != nil else { return store.modelPath(name) }
+        return store.viewPath(model.files[0].path, of: name)
     }
 
     /// Whether all of a model's files are here and untouched since they were verified. Offline.
@@ -131,14 +145,17 @@ public struct ModelManager: Sendable {
         _ store: DiskStore, _ transport: any Transferring, _ other: SyncConfiguration? = nil
     ) -> SyncEngine {
         SyncEngine(
-            store: store, transport: transport, clock: .system, options: (other ?? configuration).options, observer: observer)
+            store: store, transport: transport, clock: .system, options: (other ?? configuration).options,
+            observer: observer)
     }
 }
 
 /// Hears nothing.
 public struct SilentObserver: SyncObserver {
+    /// It has no state.
     public init() {}
 
+    /// Does nothing.
     public func observe(_ event: SyncEvent) {}
 }
 
@@ -162,10 +179,12 @@ private struct ReportBuilder {
     ) async -> SyncReport {
         let (startedAt, started) = (clock.wall(), clock.monotonic())
         let suffix = String(UInt32.random(in: 0...UInt32.max), radix: 16)
+        let padding = String(repeating: "0", count: 8 - suffix.utf8.count)
         var report = SyncReport(
-            runID: "\(startedAt.compact)-\(String(repeating: "0", count: 8 - suffix.utf8.count))\(suffix)", command: command,
-            toolVersion: ModelSyncVersion.current, host: configuration.host, startedAt: startedAt, finishedAt: startedAt,
-            seconds: 0, manifests: manifest.sources, store: store, outcome: .ok, bytesVerified: 0, results: [])
+            runID: "\(startedAt.compact)-\(padding)\(suffix)", command: command,
+            toolVersion: ModelSyncVersion.current, host: configuration.host, startedAt: startedAt,
+            finishedAt: startedAt, seconds: 0, manifests: manifest.sources, store: store, outcome: .ok,
+            bytesVerified: 0, results: [])
         do throws(SyncError) {
             let (plan, results, notes) = try await body()
             report.results = results

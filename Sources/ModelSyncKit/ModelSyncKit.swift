@@ -6,5 +6,6 @@
 
 /// This release of modelsync.
 public enum ModelSyncVersion {
+    /// As `--version` and reports give it (semver.org).
     public static let current = "0.1.0"
 }

@@ -1,6 +1,6 @@
 /// Formats for people, in decimal units as network tools give them.
 public enum HumanFormat {
-    /// `84.1 MB`, `1.5 GB`, `21 B`: decimal units, three digits.
+    /// `84.1 MB`, `1.50 GB`, `21 B`: decimal units, three digits.
     public static func bytes(_ count: Int64) -> String {
         let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"]
         var value = Double(count)
@@ -9,10 +9,11 @@ public enum HumanFormat {
             value /= 1000
             unit += 1
         }
-        return unit == 0 ? "\(count) B" : "\(decimal(value, digits: value < 10 ? 2 : value < 100 ? 1 : 0)) \(units[unit])"
+        let digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0
+        return unit == 0 ? "\(count) B" : "\(decimal(value, digits: digits)) \(units[unit])"
     }
 
-    /// `3.2 s`, `4 min 10 s`, `2 h 5 min`.
+    /// `3.20 s`, `31.5 s`, `4 min 10 s`, `2 h 5 min`.
     public static func duration(_ seconds: Double) -> String {
         guard seconds >= 59.95 else { return "\(decimal(seconds, digits: seconds < 9.95 ? 2 : 1)) s" }
         let whole = Int(min(seconds, 3.6e9).rounded())

@@ -40,13 +40,20 @@ public enum RecordedState: Sendable, Hashable {
 
 /// The state of one file of the manifest in the store.
 public struct FileInventory: Sendable, Hashable {
+    /// What is under the digest's name; the same for all files with these bytes.
     public var blob: BlobState
+    /// What is at the path in the model's folder.
     public var view: ViewState
+    /// What the last applied manifest wanted at the path.
     public var recorded: RecordedState
     /// Bytes of an unfinished download.
     public var partialBytes: Int64
 
-    public init(blob: BlobState = .absent, view: ViewState = .absent, recorded: RecordedState = .unknown, partialBytes: Int64 = 0) {
+    /// A file of which nothing is here, unless it is said.
+    public init(
+        blob: BlobState = .absent, view: ViewState = .absent, recorded: RecordedState = .unknown,
+        partialBytes: Int64 = 0
+    ) {
         self.blob = blob
         self.view = view
         self.recorded = recorded
@@ -65,7 +72,10 @@ public struct ModelInventory: Sendable {
     /// Files in the model's folder that neither the manifest nor the record knows: never touched.
     public var unmanaged: [ExtraFile]
 
-    public init(files: [FileInventory], isRecordCurrent: Bool = false, dropped: [ExtraFile] = [], unmanaged: [ExtraFile] = []) {
+    /// Takes the parts as they are; `files` must be parallel to the model's.
+    public init(
+        files: [FileInventory], isRecordCurrent: Bool = false, dropped: [ExtraFile] = [], unmanaged: [ExtraFile] = []
+    ) {
         self.files = files
         self.isRecordCurrent = isRecordCurrent
         self.dropped = dropped
@@ -75,12 +85,14 @@ public struct ModelInventory: Sendable {
 
 /// A file in a model's folder that the manifest does not name.
 public struct ExtraFile: Sendable, Hashable {
+    /// Relative to the model's folder.
     public var path: String
     /// Bytes.
     public var size: Int64
     /// Where the record tells it.
     public var sha256: SHA256Digest?
 
+    /// The file as it was found or recorded; nothing is checked.
     public init(path: String, size: Int64, sha256: SHA256Digest? = nil) {
         self.path = path
         self.size = size
@@ -97,6 +109,7 @@ public struct Inventory: Sendable {
     /// Bytes that were hashed for it.
     public var bytesVerified: Int64
 
+    /// Takes the parts as they are; `models` must be parallel to the manifest's.
     public init(models: [ModelInventory], bytesFree: Int64, bytesVerified: Int64 = 0) {
         self.models = models
         self.bytesFree = bytesFree

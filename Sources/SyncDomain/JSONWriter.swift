@@ -1,9 +1,11 @@
 /// Writes JSON (RFC 8259) as bytes, in the order of the calls, compact. For documents of a hundred thousand entries,
 /// where building a tree first would cost more than the work that they tell of.
 public struct JSONWriter: Sendable {
+    /// The document so far, UTF-8.
     public private(set) var bytes: [UInt8] = []
     private var needsComma = false
 
+    /// An empty document.
     public init() {}
 
     /// `{ … }`
@@ -26,6 +28,7 @@ public struct JSONWriter: Sendable {
         needsComma = false
     }
 
+    /// A string, escaped where JSON wants it and where a terminal could be led astray (DEL).
     public mutating func string(_ text: String) {
         comma()
         bytes.append(UInt8(ascii: "\""))
@@ -33,6 +36,7 @@ public struct JSONWriter: Sendable {
         bytes.append(UInt8(ascii: "\""))
     }
 
+    /// In full, also beyond what a double holds exactly.
     public mutating func integer(_ value: some BinaryInteger) {
         comma()
         bytes += String(value).utf8
@@ -46,19 +50,23 @@ public struct JSONWriter: Sendable {
         let magnitude = thousandths.magnitude
         let fraction = String(magnitude % 1000)
         let sign = thousandths < 0 ? "-" : ""
-        bytes += Array("\(sign)\(magnitude / 1000).\(String(repeating: "0", count: 3 - fraction.utf8.count))\(fraction)".utf8)
+        let padding = String(repeating: "0", count: 3 - fraction.utf8.count)
+        bytes += Array("\(sign)\(magnitude / 1000).\(padding)\(fraction)".utf8)
     }
 
+    /// `true` or `false`
     public mutating func bool(_ value: Bool) {
         comma()
         bytes += Array((value ? "true" : "false").utf8)
     }
 
+    /// `null`
     public mutating func null() {
         comma()
         bytes += Array("null".utf8)
     }
 
+    /// A string of 64 lower-case hex digits.
     public mutating func digest(_ value: SHA256Digest) {
         comma()
         bytes.append(UInt8(ascii: "\""))
@@ -66,10 +74,12 @@ public struct JSONWriter: Sendable {
         bytes.append(UInt8(ascii: "\""))
     }
 
+    /// As ``string(_:)``; nil is written as null.
     public mutating func stringOrNull(_ text: String?) {
         if let text { string(text) } else { null() }
     }
 
+    /// An array of strings.
     public mutating func strings(_ values: [String]) {
         array { writer in
             for value in values { writer.string(value) }

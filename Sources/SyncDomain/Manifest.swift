@@ -1,12 +1,15 @@
 /// One path inside a model, with the bytes that must be there and where they can be had.
 public struct ModelFile: Sendable, Hashable {
+    /// Where it is in the model's folder.
     public var path: RelativePath
     /// Bytes, exact.
     public var size: Int64
+    /// Of the whole file: its identity in the store.
     public var sha256: SHA256Digest
     /// Never empty: the first is the origin, the others are mirrors.
     public var sources: [SourceURL]
 
+    /// Takes the parts as they are: that they fit together is for ``Manifest`` to check.
     public init(path: RelativePath, size: Int64, sha256: SHA256Digest, sources: [SourceURL]) {
         self.path = path
         self.size = size
@@ -17,14 +20,22 @@ public struct ModelFile: Sendable, Hashable {
 
 /// A named set of files, and what is known about it.
 public struct Model: Sendable, Hashable {
+    /// Unique in a manifest; its folder's place below the store's models.
     public var name: ModelName
+    /// For people and for tools that read it; nothing is decided by it. Nil where the manifest does not say.
     public var version: String?
+    /// What the model is, in the manifest's words.
     public var description: String?
+    /// As the manifest writes it, often an SPDX identifier.
     public var license: String?
+    /// Where to read about it. Never fetched.
     public var homepage: String?
+    /// What `tag:NAME` selects by.
     public var tags: [String]
+    /// In the manifest's order.
     public var files: [ModelFile]
 
+    /// Takes the parts as they are: that they fit together is for ``Manifest`` to check.
     public init(
         name: ModelName, version: String? = nil, description: String? = nil, license: String? = nil,
         homepage: String? = nil, tags: [String] = [], files: [ModelFile] = []
@@ -49,6 +60,7 @@ public struct HostSettings: Sendable, Hashable {
     /// Most connections to this host at once; nil for the default.
     public var connections: Int?
 
+    /// With neither, as for a host that the manifest does not name.
     public init(bearerVariable: String? = nil, connections: Int? = nil) {
         self.bearerVariable = bearerVariable
         self.connections = connections
@@ -59,8 +71,10 @@ public struct HostSettings: Sendable, Hashable {
 public struct ManifestSource: Sendable, Hashable {
     /// As the user named it; `-` for standard input.
     public var path: String
+    /// Of its bytes.
     public var sha256: SHA256Digest
 
+    /// The name and the digest of what was read under it.
     public init(path: String, sha256: SHA256Digest) {
         self.path = path
         self.sha256 = sha256
@@ -69,13 +83,18 @@ public struct ManifestSource: Sendable, Hashable {
 
 /// The models that must be there: one valid manifest, or several taken together.
 public struct Manifest: Sendable {
+    /// What it was read from, in the order given. Empty for one made of records.
     public private(set) var sources: [ManifestSource]
+    /// Of all its files together.
     public private(set) var hosts: [HostKey: HostSettings]
+    /// In the order of the manifests and of the models in each; no name comes twice.
     public private(set) var models: [Model]
 
     /// Checks the drafts one by one and together.
     ///
-    /// - Parameter issues: what the decoder found already; sorted in with what is found here.
+    /// - Parameters:
+    ///   - drafts: in the order in which the user named them.
+    ///   - issues: what the decoder found already; sorted in with what is found here.
     /// - Throws: ``ManifestIssues`` with everything that is wrong, if anything is.
     public init(checking drafts: [ManifestDraft], issues: ManifestIssues = ManifestIssues()) throws(ManifestIssues) {
         let rules = ManifestRules(checking: drafts, issues: issues)
@@ -113,6 +132,7 @@ public struct ModelSelector: Sendable, Hashable {
         kind = text.hasPrefix("tag:") ? .tag(String(text.dropFirst(4))) : .glob(Array(text.utf8))
     }
 
+    /// Whether it picks the model: the case of letters counts.
     public func matches(_ model: Model) -> Bool {
         switch kind {
         case .tag(let tag): model.tags.contains(tag)

@@ -1,6 +1,8 @@
 /// How far one file is.
 public struct DownloadProgress: Sendable, Hashable {
+    /// The model's name.
     public var model: String
+    /// The file's path inside the model.
     public var path: String
     /// Bytes that are there, resumed ones too.
     public var bytes: Int64
@@ -11,7 +13,10 @@ public struct DownloadProgress: Sendable, Hashable {
     /// Nil until it is known.
     public var secondsLeft: Double?
 
-    public init(model: String, path: String, bytes: Int64, total: Int64, bytesPerSecond: Double = 0, secondsLeft: Double? = nil) {
+    /// Takes the parts as they are; speed and time left are unknown unless given.
+    public init(
+        model: String, path: String, bytes: Int64, total: Int64, bytesPerSecond: Double = 0, secondsLeft: Double? = nil
+    ) {
         self.model = model
         self.path = path
         self.bytes = bytes
@@ -50,5 +55,6 @@ public enum SyncEvent: Sendable {
 
 /// Where events go. Called from any thread, one event of a file at a time; it must return soon.
 public protocol SyncObserver: Sendable {
+    /// Takes one event. Blocking here holds up the run.
     func observe(_ event: SyncEvent)
 }

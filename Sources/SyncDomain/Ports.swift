@@ -1,5 +1,7 @@
 /// The bytes of a manifest to a draft: implemented by YAMLManifest.
 public protocol ManifestDecoding: Sendable {
+    /// Decodes one manifest, with no look at any other. Pure: it reads nothing but `bytes`.
+    ///
     /// - Parameters:
     ///   - bytes: the whole document, UTF-8.
     ///   - path: as the user named it, for messages.
@@ -7,7 +9,9 @@ public protocol ManifestDecoding: Sendable {
     ///   - base: what relative URLs are relative to.
     /// - Returns: everything that could be decoded, and everything that is wrong. Where there are issues the draft
     ///   lacks the entries that they are about; check it all the same, so that all errors are told in one go.
-    func decode(_ bytes: [UInt8], path: String, sha256: SHA256Digest, base: URLBase) -> (draft: ManifestDraft, issues: ManifestIssues)
+    func decode(
+        _ bytes: [UInt8], path: String, sha256: SHA256Digest, base: URLBase
+    ) -> (draft: ManifestDraft, issues: ManifestIssues)
 }
 
 /// A strong validator of one version of a resource (RFC 9110 section 8.8), for If-Range.
@@ -15,10 +19,10 @@ public struct Validator: Sendable, Hashable {
     /// A strong entity tag, with its quotes.
     public var entityTag: String
 
-    /// - Returns: nil for a weak tag (`W/"…"`), which must not be used with ranges, or for what is no tag.
+    /// Nil for a weak tag (`W/"…"`), which must not be used with ranges, or for what is no tag.
     public init?(entityTag: String) {
-        guard entityTag.utf8.first == UInt8(ascii: "\""), entityTag.utf8.last == UInt8(ascii: "\""), entityTag.utf8.count >= 2,
-            entityTag.utf8.allSatisfy({ $0 > 0x1F && $0 != 0x7F })
+        guard entityTag.utf8.first == UInt8(ascii: "\""), entityTag.utf8.last == UInt8(ascii: "\""),
+            entityTag.utf8.count >= 2, entityTag.utf8.allSatisfy({ $0 > 0x1F && $0 != 0x7F })
         else { return nil }
         self.entityTag = entityTag
     }
@@ -26,6 +30,7 @@ public struct Validator: Sendable, Hashable {
 
 /// One request for the bytes of one file from one source.
 public struct TransferRequest: Sendable {
+    /// Where to ask. May hold secrets in its query.
     public var url: SourceURL
     /// What the source must have: any other declared length is refused before the bytes. Nil where it is not known,
     /// as for a manifest that is itself fetched.
@@ -37,6 +42,7 @@ public struct TransferRequest: Sendable {
     /// For messages: the model and path that this is about.
     public var subject: String
 
+    /// The whole resource, unless an offset is given.
     public init(url: SourceURL, expectedSize: Int64?, offset: Int64 = 0, validator: Validator? = nil, subject: String) {
         self.url = url
         self.expectedSize = expectedSize
@@ -50,9 +56,10 @@ public struct TransferRequest: Sendable {
 /// returned.
 public protocol TransferSink: AnyObject, Sendable {
     /// The source answered with the bytes from `offset` on: either the request's offset, or 0, which drops what is
-    /// there (the source ignores ranges, or has another version).
+    /// there (the source ignores ranges, or has another version). `validator` is of the version that the source sends,
+    /// to ask for the rest of it later; nil if it gave no strong one.
     ///
-    /// - Parameter validator: of the version that the source sends, to ask for the rest of it later.
+    /// Throwing ends the transfer with that error.
     func begin(at offset: Int64, validator: Validator?) throws(SyncError)
     /// The next bytes, in order. Throwing ends the transfer with that error.
     func write(_ bytes: RawSpan) throws(SyncError)
@@ -70,10 +77,12 @@ public struct TransferOutcome: Sendable {
     public var retryAfter: Duration?
     /// The partial bytes can't be continued from this source: drop them and start from scratch.
     public var mustRestart: Bool
+    /// The media type that the last response declared, for the diagnosis of wrong bytes.
     public var contentType: String?
     /// Up to 512 bytes of the body from its start, if the answer started there: for the diagnosis of wrong bytes.
     public var firstBytes: [UInt8]
 
+    /// All bytes arrived and there were none, unless it is said.
     public init(
         error: SyncError? = nil, httpStatus: Int? = nil, bytes: Int64 = 0, retryAfter: Duration? = nil,
         mustRestart: Bool = false, contentType: String? = nil, firstBytes: [UInt8] = []
@@ -99,7 +108,9 @@ public protocol Transferring: Sendable {
 
 /// The secrets of a run, by host. Printing it prints none of them.
 public struct Credentials: Sendable, CustomStringConvertible {
+    /// The secret of one host.
     public struct Entry: Sendable {
+        /// Whom alone it may be sent to.
         public var host: HostKey
         /// The environment variable that the manifest names.
         public var variable: String
@@ -109,7 +120,8 @@ public struct Credentials: Sendable, CustomStringConvertible {
 
     private let entries: [Entry]
 
-    /// - Parameter environment: reads a variable; empty values count as not set.
+    /// Reads the variables that the hosts name, now and never again. `environment` answers with a variable's value, or
+    /// nil; empty values count as not set.
     public init(hosts: [HostKey: HostSettings] = [:], environment: (String) -> String? = { _ in nil }) {
         entries = hosts.compactMap { host, settings in
             settings.bearerVariable.map { variable in
@@ -123,8 +135,10 @@ public struct Credentials: Sendable, CustomStringConvertible {
     public func entry(for url: SourceURL) -> Entry? {
         guard let host = url.host else { return nil }
         // "host:port" before "host", should both be there for a default port.
-        return entries.filter { $0.host.covers(host, over: url.scheme) }.max { ($0.host.port ?? 0) < ($1.host.port ?? 0) }
+        let covering = entries.filter { $0.host.covers(host, over: url.scheme) }
+        return covering.max { ($0.host.port ?? 0) < ($1.host.port ?? 0) }
     }
 
+    /// How many there are, and nothing of them.
     public var description: String { "Credentials(\(entries.count) hosts)" }
 }

@@ -1,11 +1,16 @@
 /// A file's path inside a model: relative, normal, and safe to create below a folder on any of the systems that
 /// a store may be carried to.
 public struct RelativePath: Sendable, Hashable, CustomStringConvertible {
+    /// In UTF-8: leaves room for the store's own folders below the 4096 of Linux.
     public static let maximumByteCount = 1024
+    /// In UTF-8: what common file systems take as one name.
     public static let maximumComponentByteCount = 255
 
+    /// As it was given, with `/` between folders.
     public let text: String
 
+    /// Checks the text; it is never changed to make it fit.
+    ///
     /// - Throws: ``InvalidValue`` for a path that is empty, absolute or too long, or has an empty component, `.` or
     ///   `..`, a backslash or a control character.
     public init(_ text: String) throws(InvalidValue) {
@@ -23,6 +28,7 @@ public struct RelativePath: Sendable, Hashable, CustomStringConvertible {
         text.utf8.lastIndex(of: slash).map { text[..<$0] }
     }
 
+    /// The text itself.
     public var description: String { text }
 
     private static func check(_ bytes: String.UTF8View) throws(InvalidValue) {
@@ -66,7 +72,8 @@ public struct RelativePath: Sendable, Hashable, CustomStringConvertible {
             if count == 0 { throw InvalidValue("the path has an empty component ('//' or a '/' at its end)") }
             if count == dots && count <= 2 { throw InvalidValue("the path has a '.' or '..' component") }
             if count > maximumComponentByteCount {
-                throw InvalidValue("a component of the path has \(count) bytes; at most \(maximumComponentByteCount) are allowed")
+                throw InvalidValue(
+                    "a component of the path has \(count) bytes; at most \(maximumComponentByteCount) are allowed")
             }
             self = ComponentCheck()
         }
@@ -75,8 +82,11 @@ public struct RelativePath: Sendable, Hashable, CustomStringConvertible {
 
 /// A model's name: segments of `[A-Za-z0-9][A-Za-z0-9._-]*` joined by `/`.
 public struct ModelName: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// As it was given: upper and lower case differ.
     public let text: String
 
+    /// Checks the text; it is never changed to make it fit.
+    ///
     /// - Throws: ``InvalidValue`` for anything else, or for what would be too long as a path.
     public init(_ text: String) throws(InvalidValue) {
         // The longest file below `records/` is the name and `.json`; leave room for it.
@@ -101,8 +111,10 @@ public struct ModelName: Sendable, Hashable, Comparable, CustomStringConvertible
         self.text = text
     }
 
+    /// The text itself.
     public var description: String { text }
 
+    /// By the text, which is ASCII.
     public static func < (a: ModelName, b: ModelName) -> Bool { a.text < b.text }
 
     private static func isAllowed(_ byte: UInt8, atStart: Bool) -> Bool {

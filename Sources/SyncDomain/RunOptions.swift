@@ -4,9 +4,11 @@ public struct RunOptions: Sendable, Hashable {
     public var jobs = 16
     /// Attempts a source that bring nothing new, before it is given up.
     public var attempts = 5
+    /// How hard to look at what is there already.
     public var depth = VerifyDepth.quick
     /// Fetch nothing over the network; `file` URLs are still read.
     public var isOffline = false
 
+    /// What the command does with no flags.
     public init() {}
 }

@@ -63,12 +63,16 @@ public struct SHA256Digest: Sendable, Hashable, Comparable, CustomStringConverti
     /// The first 32 bits, big-endian: uniform over digests, for fan-out and seals.
     public var leadingWord: UInt32 { UInt32(truncatingIfNeeded: words.0 >> 32) }
 
+    /// As ``hex``.
     public var description: String { hex }
 
+    /// Equal where all bytes are.
     public static func == (a: SHA256Digest, b: SHA256Digest) -> Bool { a.words == b.words }
 
+    /// As the hex digits sort.
     public static func < (a: SHA256Digest, b: SHA256Digest) -> Bool { a.words < b.words }
 
+    /// Feeds all 32 bytes.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(words.0)
         hasher.combine(words.1)

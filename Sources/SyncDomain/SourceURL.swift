@@ -14,6 +14,7 @@ public struct SourceURL: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// Decides which transport takes it.
     public let scheme: Scheme
     /// The whole URL, without its fragment. It may hold secrets in its query: print ``redacted`` instead.
     public let text: String
@@ -76,6 +77,7 @@ public struct SourceURL: Sendable, Hashable, CustomStringConvertible {
     /// The URL as it may be printed, logged and reported: the values of query parameters are replaced.
     public var redacted: String { Self.redact(text) }
 
+    /// As ``redacted``: printing it gives no secret away.
     public var description: String { redacted }
 
     /// Replaces user info and the values of query parameters in any text of a URL's form.
@@ -140,6 +142,7 @@ public struct HostKey: Sendable, Hashable, CustomStringConvertible {
         host == other.host && (port ?? scheme.defaultPort) == (other.port ?? scheme.defaultPort)
     }
 
+    /// `host`, or `host:port` where a port is known.
     public var description: String { port.map { "\(host):\($0)" } ?? host }
 
     private init(authority: String, port defaultPort: Int?) throws(InvalidValue) {

@@ -43,9 +43,9 @@ public protocol ModelStoring: Sendable {
     /// The store's folder, absolute.
     var path: String { get }
 
-    /// Looks at what is there of the manifest. Changes nothing.
+    /// Looks at what is there of the manifest. Changes nothing. `progress` is called now and then, from any thread, with
+    /// the bytes that were hashed since the last call.
     ///
-    /// - Parameter progress: called now and then with the bytes that were hashed since the last call.
     /// - Throws: the store's failures; `cancelled` if the task is.
     func survey(
         _ manifest: Manifest, depth: VerifyDepth, progress: @escaping @Sendable (Int64) -> Void

@@ -37,13 +37,16 @@ public enum Diagnosis: String, Sendable, Hashable, CaseIterable {
 
 /// A failure of one file or of a run: a code to branch on and one message to read.
 public struct SyncError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// What programs branch on.
     public var code: ErrorCode
     /// Names the subject, what was got and expected, and what to do. Holds no secret.
     public var message: String
     /// Whether the same attempt could succeed later with nothing changed here.
     public var isRetryable: Bool
+    /// For wrong bytes alone: why they seem to be wrong; nil where nobody can tell.
     public var diagnosis: Diagnosis?
 
+    /// Permanent unless it is said otherwise.
     public init(_ code: ErrorCode, _ message: String, isRetryable: Bool = false, diagnosis: Diagnosis? = nil) {
         self.code = code
         self.message = message
@@ -51,17 +54,21 @@ public struct SyncError: Error, Sendable, Hashable, CustomStringConvertible {
         self.diagnosis = diagnosis
     }
 
+    /// The one wording for work that was cancelled; `subject` names the file or the run.
     public static func cancelled(_ subject: String) -> SyncError {
         SyncError(.cancelled, "\(subject): cancelled; what has arrived is kept, run the same command to go on")
     }
 
+    /// `code: message`
     public var description: String { "\(code.rawValue): \(message)" }
 }
 
 /// A string that is not a valid digest, path, name or URL: what is wrong, in words that follow the subject.
 public struct InvalidValue: Error, Sendable, Hashable {
+    /// Holds no secret.
     public var reason: String
 
+    /// Words that follow the subject and quote nothing that may be secret.
     public init(_ reason: String) {
         self.reason = reason
     }

@@ -1,7 +1,6 @@
 extension SyncPlan {
-    /// The plan as docs/plan.schema.json describes it: one item a line.
-    ///
-    /// - Parameter store: the store's folder that it was made for.
+    /// The plan as docs/plan.schema.json describes it, UTF-8: one item a line. `store` is the folder that it was made
+    /// for.
     public func json(store: String) -> [UInt8] {
         var writer = JSONWriter()
         writer.object { writer in

@@ -26,8 +26,11 @@ public struct PlanItem: Sendable, Hashable {
 
     /// Index into the manifest's models.
     public var model: Int
+    /// The path, in the manifest or out of it.
     public var target: Target
+    /// What to do there.
     public var action: PlanAction
+    /// Why, in words for people.
     public var reason: String
     /// Index into the plan's fetches, for an item whose bytes must come first.
     public var fetch: Int?
@@ -40,6 +43,7 @@ public struct PlanItem: Sendable, Hashable {
     /// What is wrong with what is there; nil where nothing is, or nothing is there.
     public var defect: ErrorCode?
 
+    /// Takes the parts as they are; with no fetch, unless one is given.
     public init(
         model: Int, target: Target, action: PlanAction, reason: String, fetch: Int? = nil, bytesToFetch: Int64 = 0,
         bytesPartial: Int64 = 0, adoptsView: Bool = false, defect: ErrorCode? = nil
@@ -58,6 +62,7 @@ public struct PlanItem: Sendable, Hashable {
 
 /// The fetch of one digest, however many models and paths name it.
 public struct PlannedFetch: Sendable, Hashable {
+    /// What the bytes must have.
     public var sha256: SHA256Digest
     /// Bytes.
     public var size: Int64
@@ -66,6 +71,7 @@ public struct PlannedFetch: Sendable, Hashable {
     /// The first item that wants it: the one that messages name.
     public var item: Int
 
+    /// Takes the parts as they are; `sources` must not be empty.
     public init(sha256: SHA256Digest, size: Int64, sources: [SourceURL], item: Int) {
         self.sha256 = sha256
         self.size = size
@@ -81,6 +87,7 @@ public struct PlannedModel: Sendable, Hashable {
     /// The record has the same paths with the same bytes: files can be mended one by one, with no mixture to see.
     public var isSameSet: Bool
 
+    /// The two facts, as the planner found them.
     public init(isRecordStale: Bool, isSameSet: Bool) {
         self.isRecordStale = isRecordStale
         self.isSameSet = isSameSet
@@ -89,15 +96,20 @@ public struct PlannedModel: Sendable, Hashable {
 
 /// What must change so that the store matches the manifest, and why.
 public struct SyncPlan: Sendable {
+    /// The name of the JSON form and its version.
     public static let schema = "modelsync.plan/1"
 
+    /// What the plan was made for; items point into it.
     public var manifest: Manifest
+    /// A line for each file of the manifest, and for each that it dropped.
     public var items: [PlanItem]
+    /// Each digest once, in the order in which the items first want them.
     public var fetches: [PlannedFetch]
     /// Parallel to the manifest's models.
     public var models: [PlannedModel]
     /// Blobs that were hashed and found right, whose seal was broken.
     public var unsealed: [SHA256Digest]
+    /// Files that neither the manifest nor a record knows. They stay; `model` is an index into the manifest's models.
     public var unmanaged: [(model: Int, file: ExtraFile)]
     /// Per model: the files that the record has and the manifest has not.
     public var dropped: [(model: Int, file: ExtraFile)]
@@ -106,10 +118,11 @@ public struct SyncPlan: Sendable {
     /// Bytes hashed to make the plan.
     public var bytesVerified: Int64
 
+    /// Takes the parts as they are: that indices fit is for the planner to see to.
     public init(
-        manifest: Manifest, items: [PlanItem] = [], fetches: [PlannedFetch] = [], models: [PlannedModel] = [], unsealed: [SHA256Digest] = [],
-        unmanaged: [(model: Int, file: ExtraFile)] = [], dropped: [(model: Int, file: ExtraFile)] = [],
-        bytesFree: Int64 = 0, bytesVerified: Int64 = 0
+        manifest: Manifest, items: [PlanItem] = [], fetches: [PlannedFetch] = [], models: [PlannedModel] = [],
+        unsealed: [SHA256Digest] = [], unmanaged: [(model: Int, file: ExtraFile)] = [],
+        dropped: [(model: Int, file: ExtraFile)] = [], bytesFree: Int64 = 0, bytesVerified: Int64 = 0
     ) {
         self.manifest = manifest
         self.items = items

@@ -15,15 +15,21 @@ public enum ResultOutcome: String, Sendable, Hashable, CaseIterable {
 public struct TransferAttempt: Sendable, Hashable {
     /// Redacted.
     public var url: String
+    /// By the wall clock.
     public var startedAt: Timestamp
+    /// How long it took, by the monotonic clock.
     public var seconds: Double
     /// Body bytes that were taken.
     public var bytes: Int64
+    /// Of the last response; nil if none came, or for `file` URLs.
     public var httpStatus: Int?
+    /// Why it ended without all bytes; nil where they came.
     public var error: SyncError?
 
+    /// Takes the parts as they are; `url` must be redacted already.
     public init(
-        url: String, startedAt: Timestamp, seconds: Double, bytes: Int64, httpStatus: Int? = nil, error: SyncError? = nil
+        url: String, startedAt: Timestamp, seconds: Double, bytes: Int64, httpStatus: Int? = nil,
+        error: SyncError? = nil
     ) {
         self.url = url
         self.startedAt = startedAt
@@ -42,10 +48,14 @@ public struct TransferStatistics: Sendable, Hashable {
     public var bytesDownloaded: Int64
     /// Found partial and used.
     public var bytesResumed: Int64
+    /// From the first attempt until the blob was in the store or was given up: waits between attempts count.
     public var seconds: Double
+    /// Of the first attempt, by the wall clock.
     public var startedAt: Timestamp
+    /// In the order made.
     public var attempts: [TransferAttempt]
 
+    /// A fetch that has brought nothing yet, unless it is said.
     public init(
         source: String? = nil, bytesDownloaded: Int64 = 0, bytesResumed: Int64 = 0, seconds: Double = 0,
         startedAt: Timestamp, attempts: [TransferAttempt] = []
@@ -66,19 +76,24 @@ public struct TransferStatistics: Sendable, Hashable {
 
 /// What a run did for one path of one model.
 public struct DownloadResult: Sendable, Hashable {
+    /// The model's name.
     public var model: String
+    /// The file's path inside the model.
     public var path: String
     /// Nil for an unmanaged file, whose digest nobody asked for.
     public var sha256: SHA256Digest?
     /// Bytes.
     public var size: Int64
+    /// What became of it.
     public var outcome: ResultOutcome
     /// The absolute path to load it from; nil where it is not there.
     public var file: String?
     /// Nil where nothing had to be fetched for it.
     public var transfer: TransferStatistics?
+    /// What failed; nil where nothing did.
     public var error: SyncError?
 
+    /// Takes the parts as they are.
     public init(
         model: String, path: String, sha256: SHA256Digest?, size: Int64, outcome: ResultOutcome, file: String? = nil,
         transfer: TransferStatistics? = nil, error: SyncError? = nil
@@ -104,26 +119,39 @@ public enum RunOutcome: String, Sendable, Hashable, CaseIterable {
 
 /// The record of one run.
 public struct SyncReport: Sendable {
+    /// The name of the JSON form and its version.
     public static let schema = "modelsync.report/1"
 
+    /// Unique to the run, and fit for a file's name.
     public var runID: String
+    /// The subcommand that ran.
     public var command: String
+    /// Of this program.
     public var toolVersion: String
+    /// The name of the machine that ran it.
     public var host: String
+    /// By the wall clock, as ``finishedAt``.
     public var startedAt: Timestamp
+    /// May be before ``startedAt`` if the clock was set meanwhile: ``seconds`` tells how long it took.
     public var finishedAt: Timestamp
     /// By the monotonic clock.
     public var seconds: Double
+    /// What was read, in the order given.
     public var manifests: [ManifestSource]
+    /// The store's folder, absolute.
     public var store: String
+    /// How it ended as a whole.
     public var outcome: RunOutcome
+    /// Bytes that were hashed: those that were looked at, and those that were fetched and kept.
     public var bytesVerified: Int64
+    /// One for each path, in the plan's order; the unmanaged ones come last.
     public var results: [DownloadResult]
     /// Why the run failed as a whole, where it is not one file's fault.
     public var error: SyncError?
     /// What is worth telling a person, and is no failure. Not part of the JSON.
     public var notes: [String]
 
+    /// Takes the parts as they are.
     public init(
         runID: String, command: String, toolVersion: String, host: String, startedAt: Timestamp, finishedAt: Timestamp,
         seconds: Double, manifests: [ManifestSource], store: String, outcome: RunOutcome, bytesVerified: Int64,

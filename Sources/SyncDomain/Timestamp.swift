@@ -1,11 +1,14 @@
 /// A moment of civil time, in milliseconds since 1970-01-01T00:00:00Z.
 public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// Negative before 1970. Leap seconds are not counted, as in POSIX.
     public var milliseconds: Int64
 
+    /// The moment that many milliseconds after the epoch.
     public init(milliseconds: Int64) {
         self.milliseconds = milliseconds
     }
 
+    /// Earlier is less.
     public static func < (a: Timestamp, b: Timestamp) -> Bool { a.milliseconds < b.milliseconds }
 
     /// RFC 3339, UTC, with milliseconds: `2026-11-20T18:45:00.123Z`.

@@ -12,8 +12,8 @@ struct Executor {
     /// What happened, by the plan's indices.
     struct Record {
         var fetches: [Int: FetchOutcome] = [:]
-        /// By item.
-        var adoptions: [Int: SyncError] = [:]
+        /// Why a view's bytes could not become the blob, by digest: all who want these bytes lack them.
+        var adoptions: [SHA256Digest: SyncError] = [:]
         /// By model: nil inside for what was published.
         var publications: [Int: SyncError?] = [:]
         /// By model: only the files that could be had were mended.
@@ -34,7 +34,7 @@ struct Executor {
 
     func run() async -> Record {
         var record = Record()
-        for digest in plan.unsealed { await store.reseal(digest) }
+        for digest in plan.unsealed where !Task.isCancelled { await store.reseal(digest) }
         await adopt(&record)
         var pending = pendingModels()
         var waiting: [Int: [Int]] = [:]
@@ -83,16 +83,17 @@ struct Executor {
 
     private func job(_ index: Int) -> Fetcher.Job {
         let item = plan.items[plan.fetches[index].item]
-        return Fetcher.Job(fetch: plan.fetches[index], model: plan.manifest.models[item.model].name.text, path: plan.path(item))
+        return Fetcher.Job(
+            fetch: plan.fetches[index], model: plan.manifest.models[item.model].name.text, path: plan.path(item))
     }
 
     private func adopt(_ record: inout Record) async {
-        for (index, item) in plan.items.enumerated() where item.adoptsView {
+        for item in plan.items where item.adoptsView && !Task.isCancelled {
             guard let file = plan.file(item) else { continue }
             do throws(SyncError) {
                 try await store.adopt(file.path, of: plan.manifest.models[item.model].name, as: file.sha256)
             } catch {
-                record.adoptions[index] = error
+                record.adoptions[file.sha256] = error
             }
         }
     }
@@ -117,13 +118,16 @@ struct Executor {
         let entry = plan.manifest.models[model]
         if missing.isEmpty {
             group.addTask {
-                .published(model: model, await Self.result { () throws(SyncError) in try await store.publish(entry) }, isWhole: true)
+                .published(
+                    model: model, await Self.result { () throws(SyncError) in try await store.publish(entry) },
+                    isWhole: true)
             }
         } else if plan.models[model].isSameSet, missing.count < items.count {
             let files = items.filter { failure(of: $0, in: record) == nil }.compactMap { plan.file(plan.items[$0]) }
             group.addTask {
                 .published(
-                    model: model, await Self.result { () throws(SyncError) in try await store.mend(files, of: entry.name) },
+                    model: model,
+                    await Self.result { () throws(SyncError) in try await store.mend(files, of: entry.name) },
                     isWhole: false)
             }
         }
@@ -136,8 +140,7 @@ struct Executor {
     /// Why an item's bytes are not in the store; nil where they are.
     func failure(of index: Int, in record: Record) -> SyncError? {
         let item = plan.items[index]
-        if let error = record.adoptions[index] { return error }
-        guard let fetch = item.fetch else { return nil }
+        guard let fetch = item.fetch else { return plan.file(item).flatMap { record.adoptions[$0.sha256] } }
         guard let outcome = record.fetches[fetch] else { return .cancelled(plan.subject(item)) }
         return outcome.error
     }
@@ -148,9 +151,14 @@ struct Executor {
             .finished(
                 DownloadResult(
                     model: plan.manifest.models[item.model].name.text, path: plan.path(item), sha256: plan.digest(item),
-                    size: plan.size(item), outcome: outcome.error?.outcome ?? item.action.outcome, transfer: outcome.transfer,
+                    size: plan.size(item), outcome: outcome.outcome(of: item), transfer: outcome.transfer,
                     error: outcome.error)))
     }
+}
+
+extension FetchOutcome {
+    /// What is told of the item that wanted the bytes as they are in.
+    func outcome(of item: PlanItem) -> ResultOutcome { error?.outcome ?? item.action.outcome }
 }
 
 extension SyncError {

@@ -32,8 +32,22 @@ struct Fetcher {
         var statistics: TransferStatistics
         /// Bytes from before this run, as long as they are among those that are there.
         var resumed: Int64
+        /// Of the bytes that are there, some came from another source than the one that is asked now.
+        var isMixed = false
         let started: Duration
         var lastOutcome = TransferOutcome()
+        /// Why the last attempt was not the last.
+        var lastError: SyncError?
+        /// The digests under which wrong bytes were kept.
+        var kept: [SHA256Digest] = []
+        /// The ingest is done with, and not to be closed.
+        var isIngestEnded = false
+
+        /// The bytes that were there are gone.
+        mutating func startOver() {
+            resumed = 0
+            isMixed = false
+        }
     }
 
     /// How long to wait before asking again for a file that another process is fetching.
@@ -52,7 +66,8 @@ struct Fetcher {
     }
 
     private func offline(_ job: Job) -> SyncError {
-        SyncError(.offline, "\(job.subject): not in the store, and nothing is fetched with --offline; run once without it")
+        SyncError(
+            .offline, "\(job.subject): not in the store, and nothing is fetched with --offline; run once without it")
     }
 
     /// The store speaks of its own paths: say which file of which model it is about.
@@ -84,19 +99,29 @@ struct Fetcher {
         var progress = Progress(
             policy: RetryPolicy(sources: sources, attempts: options.attempts, bytes: ingest.byteCount),
             statistics: TransferStatistics(startedAt: clock.wall()), resumed: ingest.byteCount, started: started)
-        observer.observe(.started(model: job.model, path: job.path, size: job.fetch.size, resumedFrom: ingest.byteCount))
+        observer.observe(
+            .started(model: job.model, path: job.path, size: job.fetch.size, resumedFrom: ingest.byteCount))
+        if ingest.byteCount >= job.fetch.size { tellComplete(job) }
         while true {
             do throws(SyncError) {
                 guard let decision = try await attempt(job, ingest, &progress) else {
                     return finished(nil, progress)
                 }
-                guard let next = try await follow(decision, job, ingest, &progress) else { return finished(nil, progress) }
+                guard let next = try await follow(decision, job, ingest, &progress) else {
+                    return finished(nil, progress)
+                }
                 ingest = next
             } catch {
-                ingest.close()
+                if !progress.isIngestEnded { ingest.close() }
                 return finished(named(error, job), progress)
             }
         }
+    }
+
+    /// Of a file whose bytes were all there no transfer tells.
+    private func tellComplete(_ job: Job) {
+        let size = job.fetch.size
+        observer.observe(.progress(DownloadProgress(model: job.model, path: job.path, bytes: size, total: size)))
     }
 
     private func finished(_ error: SyncError?, _ progress: Progress) -> FetchOutcome {
@@ -112,45 +137,50 @@ struct Fetcher {
     private func attempt(
         _ job: Job, _ ingest: any BlobIngest, _ progress: inout Progress
     ) async throws(SyncError) -> RetryPolicy.Decision? {
-        let before = ingest.byteCount
-        var outcome = progress.lastOutcome
-        if before < job.fetch.size {
-            outcome = await transfer(job, ingest, &progress)
-            // The source started over: what was resumed is gone.
-            if outcome.bytes > ingest.byteCount - before { progress.resumed = 0 }
-            progress.lastOutcome = outcome
-            if let error = outcome.error ?? truncation(job, ingest.byteCount, outcome) {
-                return progress.policy.decide(after: outcome, named(error, job), bytes: ingest.byteCount, chance: clock.chance())
-            }
+        let isWhole = ingest.byteCount >= job.fetch.size
+        if !isWhole, let error = await transfer(job, ingest, &progress) {
+            progress.lastError = error
+            return progress.policy.decide(
+                after: progress.lastOutcome, error, bytes: ingest.byteCount, chance: clock.chance())
         }
         switch try await ingest.commit() {
         case .committed:
-            progress.statistics.source = outcome.bytes > 0 ? progress.policy.source.redacted : nil
+            progress.isIngestEnded = true
+            progress.statistics.source = progress.lastOutcome.bytes > 0 ? progress.policy.source.redacted : nil
             return nil
         case .mismatch(let got):
-            let wasResumed = progress.resumed > 0
-            return progress.policy.decide(
-                afterMismatch: got, wasResumed: wasResumed, mismatch(job, got, progress.policy.source, outcome))
+            let error = mismatch(job, got, progress.policy.source, progress.lastOutcome)
+            progress.lastError = error
+            if !isWhole, let last = progress.statistics.attempts.indices.last {
+                progress.statistics.attempts[last].error = error
+            }
+            let provesNothing = progress.resumed > 0 || progress.isMixed
+            return progress.policy.decide(afterMismatch: got, wasResumed: provesNothing, error)
         }
     }
 
-    private func transfer(_ job: Job, _ ingest: any BlobIngest, _ progress: inout Progress) async -> TransferOutcome {
+    /// One request.
+    ///
+    /// - Returns: why the bytes are not all there; nil where they are.
+    private func transfer(_ job: Job, _ ingest: any BlobIngest, _ progress: inout Progress) async -> SyncError? {
         let source = progress.policy.source
         ingest.expect(from: source)
-        let offset = ingest.byteCount
         let request = TransferRequest(
-            url: source, expectedSize: job.fetch.size, offset: offset, validator: ingest.validator(for: source),
-            subject: job.subject)
+            url: source, expectedSize: job.fetch.size, offset: ingest.byteCount,
+            validator: ingest.validator(for: source), subject: job.subject)
         let sink = MeteredSink(ingest, job, clock: clock, observer: observer)
         let (startedAt, started) = (clock.wall(), clock.monotonic())
         var outcome = await transport.transfer(request, into: sink)
         if Task.isCancelled, outcome.error != nil { outcome.error = .cancelled(job.subject) }
+        if sink.hasStartedOver { progress.startOver() }
+        let error = (outcome.error ?? truncation(job, ingest.byteCount, outcome)).map { named($0, job) }
+        progress.lastOutcome = outcome
         progress.statistics.bytesDownloaded += outcome.bytes
         progress.statistics.attempts.append(
             TransferAttempt(
                 url: source.redacted, startedAt: startedAt, seconds: (clock.monotonic() - started).seconds,
-                bytes: outcome.bytes, httpStatus: outcome.httpStatus, error: outcome.error))
-        return outcome
+                bytes: outcome.bytes, httpStatus: outcome.httpStatus, error: error))
+        return error
     }
 
     /// Does what the policy decided.
@@ -159,20 +189,22 @@ struct Fetcher {
     private func follow(
         _ decision: RetryPolicy.Decision, _ job: Job, _ ingest: any BlobIngest, _ progress: inout Progress
     ) async throws(SyncError) -> (any BlobIngest)? {
-        let error = progress.statistics.attempts.last?.error
         switch decision {
-        case .fail(let error, let keep):
-            throw try await keeping(keep, ingest, error)
-        case .nextSource(let fromScratch, let keep):
-            if let error { tell(job, error, .zero, progress.policy.source) }
-            if let keep {
-                _ = try await keeping(keep, ingest, .cancelled(job.subject))
-                progress.resumed = 0
-                return try await begin(job)
+        case .fail(let error, let digest):
+            _ = await keep(digest, ingest, &progress)
+            throw told(error, progress)
+        case .nextSource(let fromScratch, let digest):
+            tell(job, .zero, progress)
+            if await keep(digest, ingest, &progress) {
+                guard let next = try await begin(job) else { return nil }
+                progress.isIngestEnded = false
+                progress.startOver()
+                progress.resumed = next.byteCount
+                return next
             }
-            if fromScratch { try restart(ingest, &progress) }
+            if fromScratch { try restart(ingest, &progress) } else { progress.isMixed = ingest.byteCount > 0 }
         case .retry(let delay, let fromScratch):
-            if let error { tell(job, error, delay, progress.policy.source) }
+            tell(job, delay, progress)
             if fromScratch { try restart(ingest, &progress) }
             if delay > .zero {
                 do { try await clock.sleep(delay) } catch { throw .cancelled(job.subject) }
@@ -184,20 +216,34 @@ struct Fetcher {
 
     private func restart(_ ingest: any BlobIngest, _ progress: inout Progress) throws(SyncError) {
         try ingest.restart()
-        progress.resumed = 0
+        progress.startOver()
     }
 
     /// Keeps wrong bytes of the right size, so that a corrected manifest fetches nothing again.
-    private func keeping(_ digest: SHA256Digest?, _ ingest: any BlobIngest, _ error: SyncError) async throws(SyncError) -> SyncError {
-        guard let digest else { return error }
-        try await ingest.keepUnreferenced(as: digest)
+    ///
+    /// - Returns: whether they are kept. Where they can't be, the source's fault is still the thing to tell.
+    private func keep(_ digest: SHA256Digest?, _ ingest: any BlobIngest, _ progress: inout Progress) async -> Bool {
+        guard let digest else { return false }
+        do throws(SyncError) { try await ingest.keepUnreferenced(as: digest) } catch { return false }
+        progress.isIngestEnded = true
+        if !progress.kept.contains(digest) { progress.kept.append(digest) }
+        return true
+    }
+
+    private func told(_ error: SyncError, _ progress: Progress) -> SyncError {
+        guard error.code == .digestMismatch, !progress.kept.isEmpty else { return error }
+        let digests = progress.kept.map(\.hex).joined(separator: " and ")
         var told = error
-        told.message += "; the bytes are kept in the store as \(digest), and nothing is fetched again once the manifest names them"
+        told.message +=
+            "; the bytes are kept in the store as \(digests), and nothing is fetched again once the manifest names them"
         return told
     }
 
-    private func tell(_ job: Job, _ error: SyncError, _ delay: Duration, _ source: SourceURL) {
-        observer.observe(.retrying(model: job.model, path: job.path, error: error, after: delay, source: source.redacted))
+    private func tell(_ job: Job, _ delay: Duration, _ progress: Progress) {
+        guard let error = progress.lastError else { return }
+        observer.observe(
+            .retrying(
+                model: job.model, path: job.path, error: error, after: delay, source: progress.policy.source.redacted))
     }
 
     private func truncation(_ job: Job, _ count: Int64, _ outcome: TransferOutcome) -> SyncError? {
@@ -208,9 +254,12 @@ struct Fetcher {
             isRetryable: found == nil, diagnosis: found ?? .truncated)
     }
 
-    private func mismatch(_ job: Job, _ got: SHA256Digest, _ source: SourceURL, _ outcome: TransferOutcome) -> SyncError {
+    private func mismatch(
+        _ job: Job, _ got: SHA256Digest, _ source: SourceURL, _ outcome: TransferOutcome
+    ) -> SyncError {
         let diagnosis = Diagnosis.of(contentType: outcome.contentType, firstBytes: outcome.firstBytes)
-        var message = "\(job.subject): \(source.redacted) gave bytes with sha256 \(got), the manifest wants \(job.fetch.sha256)"
+        var message =
+            "\(job.subject): \(source.redacted) gave bytes with sha256 \(got), the manifest wants \(job.fetch.sha256)"
         if diagnosis == .htmlPage { message += "; the answer is a web page, as a login or error page is" }
         if diagnosis == .lfsPointer { message += "; the answer is a Git LFS pointer, not the file that it points to" }
         return SyncError(.digestMismatch, message, diagnosis: diagnosis)
@@ -223,7 +272,7 @@ private final class MeteredSink: TransferSink {
     private let job: Fetcher.Job
     private let clock: RunClock
     private let observer: any SyncObserver
-    private let state: Mutex<(meter: ProgressMeter, count: Int64)>
+    private let state: Mutex<(meter: ProgressMeter, count: Int64, hasStartedOver: Bool)>
 
     init(_ ingest: any BlobIngest, _ job: Fetcher.Job, clock: RunClock, observer: any SyncObserver) {
         self.ingest = ingest
@@ -231,12 +280,26 @@ private final class MeteredSink: TransferSink {
         self.clock = clock
         self.observer = observer
         let count = ingest.byteCount
-        state = Mutex((ProgressMeter(total: job.fetch.size, bytes: count, now: clock.monotonic().seconds), count))
+        let meter = ProgressMeter(total: job.fetch.size, bytes: count, now: clock.monotonic().seconds)
+        state = Mutex((meter, count, false))
     }
+
+    /// The source sent the file from its start where the rest was asked for.
+    var hasStartedOver: Bool { state.withLock { $0.hasStartedOver } }
 
     func begin(at offset: Int64, validator: Validator?) throws(SyncError) {
         try ingest.begin(at: offset, validator: validator)
-        state.withLock { $0.count = offset }
+        let dropped = state.withLock { state in
+            let dropped = state.count - offset
+            if dropped > 0 { state.hasStartedOver = true }
+            state.count = offset
+            return dropped
+        }
+        guard dropped > 0 else { return }
+        observer.observe(
+            .note(
+                "\(job.subject): the source sends the file from its start; \(dropped) bytes that were here are fetched again"
+            ))
     }
 
     func write(_ bytes: RawSpan) throws(SyncError) {

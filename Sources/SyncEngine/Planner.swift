@@ -6,10 +6,13 @@ public struct Planner {
     private let manifest: Manifest
     private let inventory: Inventory
     private var fetchOf: [SHA256Digest: Int] = [:]
+    /// By fetch, for those that several files share: a digest that all files have must not cost a square of them.
+    private var sourcesOf: [Int: Set<SourceURL>] = [:]
+    private var unsealed: Set<SHA256Digest> = []
     /// Digests whose bytes a view still holds though no blob does: the first such view gives them.
     private var adopters: [SHA256Digest: (model: Int, file: Int)] = [:]
 
-    /// - Parameter inventory: a survey of the same manifest.
+    /// The plan for a manifest and a survey of that same manifest.
     public static func plan(_ manifest: Manifest, _ inventory: Inventory) -> SyncPlan {
         var planner = Planner(manifest, inventory)
         planner.findAdopters()
@@ -38,7 +41,7 @@ public struct Planner {
         let found = inventory.models[index]
         for (position, file) in manifest.models[index].files.enumerated() {
             let state = found.files[position]
-            if state.blob == .unsealed { plan.unsealed.append(file.sha256) }
+            if state.blob == .unsealed, unsealed.insert(file.sha256).inserted { plan.unsealed.append(file.sha256) }
             plan.items.append(item(file, state, model: index, file: position))
         }
         for extra in found.dropped {
@@ -74,6 +77,9 @@ public struct Planner {
         case (.absent, _):
             item.action = .link
             item.reason = "the blob is in the store, the file is not in the model's folder"
+        case (.holdsBytes, _):
+            item.action = .link
+            item.reason = "the file in the model's folder has the right bytes, as a copy of its own"
         case (_, .sameBytes):
             item.action = .repair
             item.reason = "the file in the model's folder was replaced; the blob is in the store"
@@ -105,9 +111,7 @@ public struct Planner {
         item.bytesToFetch = known == nil ? file.size - state.partialBytes : 0
         (item.action, item.reason, item.defect) = missing(state)
         if let known {
-            for source in file.sources where !plan.fetches[known].sources.contains(source) {
-                plan.fetches[known].sources.append(source)
-            }
+            addSources(file.sources, to: known)
             if item.action == .download {
                 item.action = .link
                 item.reason = "the same bytes as \(plan.subject(plan.items[plan.fetches[known].item])): fetched once"
@@ -120,6 +124,13 @@ public struct Planner {
             PlannedFetch(sha256: file.sha256, size: file.size, sources: file.sources, item: plan.items.count))
     }
 
+    private mutating func addSources(_ sources: [SourceURL], to fetch: Int) {
+        if sourcesOf[fetch] == nil { sourcesOf[fetch] = Set(plan.fetches[fetch].sources) }
+        for source in sources where sourcesOf[fetch]?.insert(source).inserted == true {
+            plan.fetches[fetch].sources.append(source)
+        }
+    }
+
     private func missing(_ state: FileInventory) -> (PlanAction, String, ErrorCode?) {
         if case .damaged(let code, _) = state.blob {
             return (.repair, "the blob \(Self.words(state.blob))", code)
@@ -128,9 +139,8 @@ public struct Planner {
         case (_, .otherBytes):
             return (.update, "the manifest wants other bytes", nil)
         case (.absent, _):
-            return (
-                .download, state.partialBytes > 0 ? "unfinished: \(state.partialBytes) bytes are here" : "not in the store", nil
-            )
+            let bytes = state.partialBytes
+            return (.download, bytes > 0 ? "unfinished: \(bytes) bytes are here" : "not in the store", nil)
         case (_, .sameBytes):
             return (.repair, "the blob is gone, and the file in the model's folder has wrong bytes", .digestMismatch)
         case (_, .unknown):

@@ -11,7 +11,10 @@ struct ProgressMeter {
     private var lastBytes: Int64
     private var rate = 0.0
 
+    /// Starts to measure.
+    ///
     /// - Parameters:
+    ///   - total: bytes of the whole file.
     ///   - bytes: that are there already.
     ///   - now: seconds, of any origin.
     init(total: Int64, bytes: Int64, now: Double) {

@@ -25,12 +25,14 @@ struct RetryPolicy {
     let sources: [SourceURL]
     private(set) var sourceIndex = 0
     private var failures = 0
-    /// Most contiguous bytes that were ever there: an attempt that gets past it was progress.
+    /// Most contiguous bytes that were there: an attempt that gets past it was progress. It starts anew where wrong bytes
+    /// or another source begin from scratch, which happens so many times at most; not where a source refuses to go on
+    /// from what it gave, which may happen for ever.
     private var highWater: Int64
     private var wrongDigest: SHA256Digest?
     private var mismatch: SyncError?
 
-    /// - Parameter bytes: contiguous bytes that are there already.
+    /// Starts at the first source; `bytes` counts the contiguous bytes that are there already.
     init(sources: [SourceURL], attempts: Int, bytes: Int64) {
         self.sources = sources
         self.attempts = max(1, attempts)
@@ -39,11 +41,8 @@ struct RetryPolicy {
 
     var source: SourceURL { sources[sourceIndex] }
 
-    /// After an attempt that ended with an error.
-    ///
-    /// - Parameters:
-    ///   - bytes: contiguous bytes that are there now.
-    ///   - chance: 0 to 1, uniform.
+    /// After an attempt that ended with an error. `bytes` counts the contiguous bytes that are there now; `chance` is
+    /// uniform from 0 to 1.
     mutating func decide(after outcome: TransferOutcome, _ error: SyncError, bytes: Int64, chance: Double) -> Decision {
         if [.cancelled, .storeIO, .storeNoSpace, .storePermission].contains(error.code), !isOfSource(outcome, error) {
             return .fail(error, keep: nil)
@@ -52,23 +51,23 @@ struct RetryPolicy {
         if bytes > highWater {
             highWater = bytes
             failures = 0
+        } else {
+            failures += 1
         }
-        failures += 1
         let isTooLong = outcome.retryAfter.map { $0 > Self.longestRetryAfter } ?? false
         if failures >= attempts || isTooLong {
             return giveUpSource(error, fromScratch: outcome.mustRestart, keep: nil)
         }
-        let bound = min(Self.longestBoundSeconds, Self.firstBoundSeconds * Double(1 << min(failures - 1, 16)))
+        let bound = min(Self.longestBoundSeconds, Self.firstBoundSeconds * Double(1 << min(max(failures - 1, 0), 16)))
         let backoff = Duration.milliseconds(Int64(bound * chance * 1000))
         return .retry(after: max(backoff, outcome.retryAfter ?? .zero), fromScratch: outcome.mustRestart)
     }
 
-    /// After all bytes came and were not the right ones.
-    ///
-    /// - Parameters:
-    ///   - wasResumed: some of them were there before this source was asked: then they prove nothing against it.
-    ///   - error: tells both digests; its diagnosis is completed here.
+    /// After all bytes came and were not the right ones. `wasResumed` says that some of them were there before this
+    /// source was asked: then they prove nothing against it. The error tells both digests; its diagnosis is completed
+    /// here.
     mutating func decide(afterMismatch got: SHA256Digest, wasResumed: Bool, _ error: SyncError) -> Decision {
+        highWater = 0
         if wasResumed { return .retry(after: .zero, fromScratch: true) }
         guard let first = wrongDigest else {
             wrongDigest = got
@@ -82,12 +81,13 @@ struct RetryPolicy {
             ? "; two tries gave the same bytes, so the source or the manifest is wrong: compare the digests with the publisher's"
             : "; another try gave other bytes (\(first)), so something between the source and here changes them"
         mismatch = told
-        return giveUpSource(told, fromScratch: true, keep: isSame ? got : nil)
+        return giveUpSource(told, fromScratch: true, keep: told.diagnosis == .sourceChanged ? got : nil)
     }
 
     private mutating func giveUpSource(_ error: SyncError, fromScratch: Bool, keep: SHA256Digest?) -> Decision {
         failures = 0
         wrongDigest = nil
+        if fromScratch { highWater = 0 }
         guard sourceIndex + 1 < sources.count else {
             // Wrong bytes say more than whatever the last mirror answered.
             var told = mismatch ?? error

@@ -8,8 +8,10 @@ public struct SyncEngine: Sendable {
     private let options: RunOptions
     private let observer: any SyncObserver
 
+    /// Takes the parts as they are. The transport stays the caller's to shut down, after the last run.
     public init(
-        store: any ModelStoring, transport: any Transferring, clock: RunClock, options: RunOptions, observer: any SyncObserver
+        store: any ModelStoring, transport: any Transferring, clock: RunClock, options: RunOptions,
+        observer: any SyncObserver
     ) {
         self.store = store
         self.transport = transport
@@ -23,7 +25,9 @@ public struct SyncEngine: Sendable {
     /// - Throws: the store's failures; `cancelled`.
     public func plan(_ manifest: Manifest) async throws(SyncError) -> SyncPlan {
         let observer = observer
-        let inventory = try await store.survey(manifest, depth: options.depth) { observer.observe(.verified(bytes: $0)) }
+        let inventory = try await store.survey(manifest, depth: options.depth) { bytes in
+            observer.observe(.verified(bytes: bytes))
+        }
         return Planner.plan(manifest, inventory)
     }
 
@@ -33,13 +37,15 @@ public struct SyncEngine: Sendable {
     public func apply(_ plan: SyncPlan) async -> (results: [DownloadResult], notes: [String]) {
         observer.observe(.planned(plan))
         if plan.bytesToFetch > 0, !options.isOffline, plan.bytesNeeded > plan.bytesFree {
-            return (refused(plan, noSpace(plan)), [])
+            return (refused(plan, noSpace(plan)) + plan.unmanagedResults(in: store), [])
         }
         let fetcher = Fetcher(store: store, transport: transport, clock: clock, options: options, observer: observer)
         let executor = Executor(plan: plan, store: store, fetcher: fetcher, options: options, observer: observer)
         let record = await executor.run()
-        let results = ResultBuilder(plan: plan, store: store, executor: executor, record: record).results
-        tellUnfetched(plan, results)
+        let results =
+            ResultBuilder(plan: plan, store: store, executor: executor, record: record).results
+            + plan.unmanagedResults(in: store)
+        tell(plan, results, record)
         return (results, record.notes)
     }
 
@@ -52,7 +58,7 @@ public struct SyncEngine: Sendable {
             return result(
                 plan, item, .failed,
                 error: SyncError(code, "\(subject): \(item.reason); run apply, or verify --repair, to mend it"))
-        }
+        } + plan.unmanagedResults(in: store)
     }
 
     private func refused(_ plan: SyncPlan, _ error: SyncError) -> [DownloadResult] {
@@ -69,10 +75,15 @@ public struct SyncEngine: Sendable {
                 + "\(plan.bytesFree) are; nothing was started: free some space, or choose fewer models with --only")
     }
 
-    /// Fetched files were told of as they ended.
-    private func tellUnfetched(_ plan: SyncPlan, _ results: [DownloadResult]) {
-        for (item, result) in zip(plan.items, results) where item.fetch == nil || result.transfer == nil {
-            if result.outcome != .kept && !(item.fetch != nil && result.outcome == .failed) { observer.observe(.finished(result)) }
+    /// Fetched files were told of as they ended: again only where something else came of them.
+    private func tell(_ plan: SyncPlan, _ results: [DownloadResult], _ record: Executor.Record) {
+        for (index, result) in results.enumerated() where result.outcome != .kept {
+            if index < plan.items.count, let fetch = plan.items[index].fetch, plan.fetches[fetch].item == index,
+                let fetched = record.fetches[fetch], fetched.outcome(of: plan.items[index]) == result.outcome
+            {
+                continue
+            }
+            observer.observe(.finished(result))
         }
     }
 
@@ -89,6 +100,18 @@ public struct SyncEngine: Sendable {
     }
 }
 
+extension SyncPlan {
+    /// The files that nobody knows, as results: they stay as they are.
+    func unmanagedResults(in store: any ModelStoring) -> [DownloadResult] {
+        unmanaged.map { model, file in
+            let name = manifest.models[model].name
+            return DownloadResult(
+                model: name.text, path: file.path, sha256: nil, size: file.size, outcome: .unmanaged,
+                file: (try? RelativePath(file.path)).map { store.viewPath($0, of: name) })
+        }
+    }
+}
+
 /// From what happened to what is reported.
 struct ResultBuilder {
     let plan: SyncPlan
@@ -100,13 +123,7 @@ struct ResultBuilder {
         var out: [DownloadResult] = []
         out.reserveCapacity(plan.items.count + plan.unmanaged.count)
         for index in plan.items.indices { out.append(result(index)) }
-        for (model, file) in plan.unmanaged {
-            let name = plan.manifest.models[model].name
-            out.append(
-                DownloadResult(
-                    model: name.text, path: file.path, sha256: nil, size: file.size, outcome: .unmanaged,
-                    file: (try? RelativePath(file.path)).map { store.viewPath($0, of: name) }))
-        }
+        tellLostRecords(&out)
         return out
     }
 
@@ -117,7 +134,9 @@ struct ResultBuilder {
             model: model.name.text, path: plan.path(item), sha256: plan.digest(item), size: plan.size(item),
             outcome: item.action.outcome)
         // The bytes came once: the first item that wanted them has the figures.
-        if let fetch = item.fetch, plan.fetches[fetch].item == index { result.transfer = record.fetches[fetch]?.transfer }
+        if let fetch = item.fetch, plan.fetches[fetch].item == index {
+            result.transfer = record.fetches[fetch]?.transfer
+        }
         if item.action != .keep, let error = executor.failure(of: index, in: record) {
             result.outcome = error.outcome
             result.error = error
@@ -128,6 +147,18 @@ struct ResultBuilder {
             result.file = store.viewPath(file.path, of: model.name)
         }
         return result
+    }
+
+    /// Where only a model's record was to be written and could not be, no file's action tells of it.
+    private func tellLostRecords(_ results: inout [DownloadResult]) {
+        let errors = record.publications.compactMapValues { $0 }
+        guard !errors.isEmpty else { return }
+        let told = Set(plan.items.lazy.filter { $0.action != .keep }.map(\.model))
+        for (index, item) in plan.items.enumerated() where !told.contains(item.model) {
+            guard let error = errors[item.model] else { continue }
+            results[index].outcome = error.outcome
+            results[index].error = error
+        }
     }
 
     private func isShown(_ item: PlanItem) -> Bool {
@@ -143,8 +174,9 @@ struct ResultBuilder {
             result.outcome = error.outcome
             result.error = error
         case .none:
-            // A new file's bytes are in the store, whatever keeps the model from being shown.
-            if item.action == .download || item.action == .repair { return }
+            // A new file's bytes are in the store, whatever keeps the model from being shown. What was there before, damaged
+            // too, is still what readers see.
+            if item.action == .download { return }
             result.outcome = Task.isCancelled ? .cancelled : .skipped
         }
     }

@@ -1,9 +1,8 @@
 internal import Glibc
 
 extension Folder {
-    /// Replaces the file of that name whole: readers see the old bytes or the new, also after a power cut.
-    ///
-    /// - Parameter isDurable: false leaves out the fsyncs, for what a crash may lose (but never tear).
+    /// Replaces the file of that name whole: readers see the old bytes or the new, also after a power cut. A false
+    /// `isDurable` leaves out the fsyncs, for what a crash may lose (but never tear).
     public func replace(
         _ name: String, with bytes: [UInt8], mode: UInt32 = 0o644, isDurable: Bool = true
     ) throws(SystemFailure) {

@@ -3,26 +3,18 @@
 /// The cooperative pool is as wide as the machine has cores: one fsync there stalls everything.
 public final class BlockingPool: Sendable {
     private struct Queue {
-        var jobs: [@Sendable () -> Void] = []
-        /// Jobs before it have been taken: dropping them one by one from the front would move the rest each time.
-        var next = 0
+        var jobs = FIFO<@Sendable () -> Void>()
         var isClosed = false
 
         mutating func take() -> (@Sendable () -> Void)?? {
-            guard next < jobs.count else { return isClosed ? .some(nil) : nil }
-            let job = jobs[next]
-            next += 1
-            if next > 256 && next * 2 > jobs.count {
-                jobs.removeFirst(next)
-                next = 0
-            }
-            return job
+            jobs.take().map { .some($0) } ?? (isClosed ? .some(nil) : nil)
         }
     }
 
     private let queue: Monitor<Queue>
     private let threads: [WorkerThread]
 
+    /// Starts `count` threads at once; debuggers show them as `name-0`, `name-1` and so on.
     public init(name: String, threads count: Int) {
         let queue = Monitor(Queue())
         self.queue = queue
@@ -60,7 +52,7 @@ public final class BlockingPool: Sendable {
         }.get()
     }
 
-    /// Lets the queued work end and joins the threads. A second call returns at once. Not from one of its threads.
+    /// Lets the queued work end and joins the threads. A second call returns at once.
     public func shutDown() {
         queue.withLock { $0.isClosed = true }
         queue.notifyAll()

@@ -2,17 +2,24 @@ internal import Glibc
 
 /// What stat(2) tells, as far as the store asks.
 public struct FileStatus: Sendable, Hashable {
+    /// What is under a name; sockets, pipes and devices are `other`.
     public enum Kind: Sendable, Hashable {
         case regular, directory, symbolicLink, other
     }
 
+    /// What it is, a link itself where the call follows none.
     public var kind: Kind
     /// Bytes.
     public var size: Int64
+    /// Bytes that it takes on the disk: more than its size where room is reserved, less where it has holes.
+    public var allocated: Int64
     /// The last modification: seconds since 1970, and nanoseconds of the second.
     public var modified: (seconds: Int64, nanoseconds: Int64)
+    /// With ``inode``, which file it is. Both may come again once the file is gone.
     public var device: UInt64
+    /// Unique on its device.
     public var inode: UInt64
+    /// How many names the file has.
     public var linkCount: UInt64
     /// Permission bits only.
     public var mode: UInt32
@@ -25,6 +32,8 @@ public struct FileStatus: Sendable, Hashable {
         default: kind = .other
         }
         size = Int64(status.st_size)
+        // st_blocks counts in 512 bytes, whatever the file system's blocks are.
+        allocated = Int64(status.st_blocks) * 512
         modified = (Int64(status.st_mtim.tv_sec), Int64(status.st_mtim.tv_nsec))
         device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)
@@ -35,11 +44,18 @@ public struct FileStatus: Sendable, Hashable {
     /// Whether both are one file, under whatever names.
     public func isSameFile(as other: FileStatus) -> Bool { device == other.device && inode == other.inode }
 
+    /// Whether both are looks at one file that was not written in between.
+    public func isUnwritten(since earlier: FileStatus) -> Bool {
+        isSameFile(as: earlier) && kind == earlier.kind && size == earlier.size && modified == earlier.modified
+    }
+
+    /// Equal where one file looks the same twice; the room that it takes is left out, since the kernel may change it by itself.
     public static func == (a: FileStatus, b: FileStatus) -> Bool {
         a.isSameFile(as: b) && a.kind == b.kind && a.size == b.size && a.modified == b.modified && a.mode == b.mode
             && a.linkCount == b.linkCount
     }
 
+    /// By the file alone: looks at one file share a bucket.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(device)
         hasher.combine(inode)

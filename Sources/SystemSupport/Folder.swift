@@ -28,11 +28,14 @@ public final class Folder: Sendable {
     public static func create(_ path: String) throws(SystemFailure) {
         var status = stat()
         if unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return }
-        if let end = path.utf8.lastIndex(of: UInt8(ascii: "/")), end != path.startIndex { try create(String(path[..<end])) }
+        if let end = path.utf8.lastIndex(of: UInt8(ascii: "/")), end != path.startIndex {
+            try create(String(path[..<end]))
+        }
         guard unsafe mkdir(path, 0o755) == 0 || errno == EEXIST else { throw .last("mkdir", path) }
     }
 
-    /// Opens the folder at a relative path, one component at a time, none of them a symbolic link.
+    /// Opens the folder at a relative path, one component at a time, none of them a symbolic link. What is made is
+    /// durable: a file that is synchronised in it later is not lost with its folder.
     ///
     /// - Throws: ELOOP or ENOTDIR for a link, ENOENT where it is missing and `create` is false.
     public func folder(_ relativePath: some StringProtocol, create: Bool = false) throws(SystemFailure) -> Folder {
@@ -47,7 +50,9 @@ public final class Folder: Sendable {
         let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
         var descriptor = uninterrupted { unsafe openat(self.descriptor, name, flags) }
         if descriptor < 0, errno == ENOENT, create {
-            guard unsafe mkdirat(self.descriptor, name, 0o755) == 0 || errno == EEXIST else { throw .last("mkdir", full(name)) }
+            let isMade = unsafe mkdirat(self.descriptor, name, 0o755) == 0
+            guard isMade || errno == EEXIST else { throw .last("mkdir", full(name)) }
+            if isMade { try synchronize() }
             descriptor = uninterrupted { unsafe openat(self.descriptor, name, flags) }
         }
         guard descriptor >= 0 else {
@@ -93,7 +98,9 @@ public final class Folder: Sendable {
     /// lstat of a name; of a relative path, links in its middle are followed: for looking, never for writing.
     public func status(_ name: String) throws(SystemFailure) -> FileStatus {
         var status = stat()
-        guard unsafe fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { throw .last("stat", full(name)) }
+        guard unsafe fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+            throw .last("stat", full(name))
+        }
         return FileStatus(status)
     }
 
@@ -115,7 +122,10 @@ public final class Folder: Sendable {
 
     /// As ``status(_:)``, nil where nothing is.
     public func statusIfPresent(_ name: String) throws(SystemFailure) -> FileStatus? {
-        do { return try status(name) } catch { if error.isNotFound { return nil } else { throw error } }
+        do { return try status(name) } catch {
+            guard error.isNotFound else { throw error }
+            return nil
+        }
     }
 
     /// Renames over whatever file has the target name.
@@ -127,7 +137,15 @@ public final class Folder: Sendable {
 
     /// Renames; EEXIST if the target name is taken.
     public func renameNew(_ name: String, to target: Folder, _ newName: String) throws(SystemFailure) {
-        try rename2(name, to: target, newName, flags: modelsync_RENAME_NOREPLACE)
+        do { try rename2(name, to: target, newName, flags: modelsync_RENAME_NOREPLACE) } catch {
+            // Network file systems know no flags: looking first leaves a moment in which a file that another process
+            // makes under the name would be replaced.
+            guard error.isUnsupported else { throw error }
+            guard try target.statusIfPresent(newName) == nil else {
+                throw SystemFailure("rename", target.full(newName), code: EEXIST)
+            }
+            try rename(name, to: target, newName)
+        }
     }
 
     /// Exchanges two names at once, so that whoever opens either finds the old or the new, never nothing.
@@ -148,10 +166,13 @@ public final class Folder: Sendable {
         }
     }
 
+    /// Removes a name that is no folder's; a symbolic link itself, not what it names.
     public func removeFile(_ name: String) throws(SystemFailure) {
         guard unsafe unlinkat(descriptor, name, 0) == 0 else { throw .last("unlink", full(name)) }
     }
 
+    /// Removes an empty folder.
+    ///
     /// - Throws: ENOTEMPTY if something is in it.
     public func removeFolder(_ name: String) throws(SystemFailure) {
         guard unsafe unlinkat(descriptor, name, AT_REMOVEDIR) == 0 else { throw .last("rmdir", full(name)) }
@@ -166,9 +187,10 @@ public final class Folder: Sendable {
         try removeFolder(name)
     }
 
-    /// Makes names in here durable (fsync(2) on the folder).
+    /// Makes names in here durable (fsync(2) on the folder). Where the file system can't, nothing happens.
     public func synchronize() throws(SystemFailure) {
-        guard uninterrupted({ fsync(descriptor) }) == 0 else { throw .last("fsync", path) }
+        guard uninterrupted({ fsync(descriptor) }) != 0, errno != EINVAL, errno != EOPNOTSUPP else { return }
+        throw .last("fsync", path)
     }
 
     /// statvfs(3): the bytes that this user may still write to the folder's file system.
@@ -181,7 +203,9 @@ public final class Folder: Sendable {
 
     /// One name in a folder.
     public struct Entry: Sendable {
+        /// As the file system has it; bytes that are no UTF-8 are replaced.
         public var name: String
+        /// What is under the name, asked for where the listing does not tell.
         public var kind: FileStatus.Kind
     }
 

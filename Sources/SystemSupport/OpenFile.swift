@@ -3,6 +3,7 @@ internal import Glibc
 
 /// An open file, closed when the last reference goes. Reads and writes are positioned, so any thread may make them.
 public final class OpenFile: Sendable {
+    /// For messages.
     public let path: String
     let descriptor: Int32
 
@@ -24,6 +25,7 @@ public final class OpenFile: Sendable {
         return OpenFile(descriptor: descriptor, path: path)
     }
 
+    /// What fstat(2) tells of the open file, whatever its name now holds.
     public func status() throws(SystemFailure) -> FileStatus {
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { throw .last("fstat", path) }
@@ -37,7 +39,9 @@ public final class OpenFile: Sendable {
         var done = 0
         while done < buffer.count {
             let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
-            let count = uninterrupted { unsafe pread(descriptor, rest.baseAddress, rest.count, off_t(offset) + off_t(done)) }
+            let count = uninterrupted {
+                unsafe pread(descriptor, rest.baseAddress, rest.count, off_t(offset) + off_t(done))
+            }
             guard count >= 0 else { throw .last("read", path) }
             if count == 0 { break }
             done += count
@@ -110,6 +114,7 @@ public final class OpenFile: Sendable {
         guard uninterrupted({ fsync(descriptor) }) == 0 else { throw .last("fsync", path) }
     }
 
+    /// Sets the permission bits, with no regard to the umask.
     public func setMode(_ mode: UInt32) throws(SystemFailure) {
         guard fchmod(descriptor, mode_t(mode)) == 0 else { throw .last("fchmod", path) }
     }

@@ -10,6 +10,7 @@ public struct SystemFailure: Error, Sendable, Hashable, CustomStringConvertible 
     /// errno(3).
     public var code: Int32
 
+    /// Takes the parts as they are; `code` is an errno.
     public init(_ call: String, _ subject: String, code: Int32) {
         self.call = call
         self.subject = subject
@@ -22,18 +23,24 @@ public struct SystemFailure: Error, Sendable, Hashable, CustomStringConvertible 
         return SystemFailure(call, subject(), code: code)
     }
 
+    /// Nothing is under the name, or what should be a folder on the way is none.
     public var isNotFound: Bool { code == ENOENT || code == ENOTDIR }
+    /// The name is taken, or the folder to replace has something in it.
     public var exists: Bool { code == EEXIST || code == ENOTEMPTY }
+    /// A folder where a file was wanted.
     public var isDirectory: Bool { code == EISDIR }
     /// A symbolic link where none may be: what O_NOFOLLOW answers.
     public var isSymbolicLink: Bool { code == ELOOP }
     /// A socket or a device in a file's place.
     public var isNoDevice: Bool { code == ENXIO || code == ENODEV }
+    /// This user may not; EPERM is not meant, which file systems answer for what they can't.
     public var isPermission: Bool { code == EACCES }
+    /// Another open file holds the lock.
     public var wouldBlock: Bool { code == EWOULDBLOCK }
     /// The file system can't do this at all, as opposed to not now: no hard links, no exchange.
     public var isUnsupported: Bool { [EPERM, EOPNOTSUPP, ENOSYS, EINVAL, EMLINK, EXDEV].contains(code) }
 
+    /// `subject: call: reason`
     public var description: String { "\(subject): \(call): \(reason)" }
 
     /// strerror(3) in lower case.

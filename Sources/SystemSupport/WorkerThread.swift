@@ -24,25 +24,30 @@ public final class WorkerThread: Sendable {
     public init(name: String, body: @escaping @Sendable () -> Void) {
         var thread = pthread_t()
         let start = unsafe Unmanaged.passRetained(Start(name, body))
-        let code = unsafe pthread_create(&thread, nil, { context in
-            // The one retain of the start block moves to this thread.
-            guard let context = unsafe context else { return nil }
-            let start = unsafe Unmanaged<Start>.fromOpaque(context).takeRetainedValue()
-            _ = unsafe pthread_setname_np(pthread_self(), String(start.name.prefix(15)))
-            start.body()
-            return nil
-        }, start.toOpaque())
+        let code = unsafe pthread_create(
+            &thread, nil,
+            { context in
+                // The one retain of the start block moves to this thread.
+                guard let context = unsafe context else { return nil }
+                let start = unsafe Unmanaged<Start>.fromOpaque(context).takeRetainedValue()
+                _ = unsafe pthread_setname_np(pthread_self(), String(start.name.prefix(15)))
+                start.body()
+                return nil
+            }, start.toOpaque())
         // EAGAIN (no room for a thread) leaves nothing that could work: every caller needs its thread.
         precondition(code == 0, "pthread_create failed with error \(code)")
         handle = Mutex(thread)
     }
 
-    /// Waits until the body has returned. A second call returns at once.
+    /// Waits until the body has returned. A second call returns at once, and so does one from the thread itself.
     public func join() {
         let thread = handle.withLock { handle in
             defer { handle = nil }
             return handle
         }
-        if let thread { _ = pthread_join(thread, nil) }
+        guard let thread else { return }
+        // The last reference to the owner may go on one of its own threads, which can't wait for itself.
+        let isOwn = pthread_equal(thread, pthread_self()) != 0
+        _ = isOwn ? pthread_detach(thread) : pthread_join(thread, nil)
     }
 }

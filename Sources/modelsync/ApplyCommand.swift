@@ -45,7 +45,8 @@ struct VerifyCommand: AsyncParsableCommand {
               modelsync verify manifests/default.yaml --repair
             """)
 
-    @Argument(help: ArgumentHelp("Manifest files; none: all models that were applied to the store.", valueName: "manifest"))
+    @Argument(
+        help: ArgumentHelp("Manifest files; none: all models that were applied to the store.", valueName: "manifest"))
     var manifests: [String] = []
 
     @OptionGroup var global: GlobalOptions

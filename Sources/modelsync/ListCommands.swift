@@ -45,7 +45,8 @@ struct ShowCommand: AsyncParsableCommand {
     func run() async throws {
         let manager = ModelManager(store: global.store)
         guard let model = try await manager.metadata(of: try ModelText.name(name)) else {
-            throw CommandFailure(message: "\(name): not in the store \(manager.store); see `modelsync list`", status: .incomplete)
+            throw CommandFailure(
+                message: "\(name): not in the store \(manager.store); see `modelsync list`", status: .incomplete)
         }
         switch format {
         case .json: Console.write(ModelText.json(model, store: manager.store))
@@ -56,7 +57,8 @@ struct ShowCommand: AsyncParsableCommand {
 
 struct PathCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "path", abstract: "Print the path to load a model from, after a quick check of its files. Offline.",
+        commandName: "path",
+        abstract: "Print the path to load a model from, after a quick check of its files. Offline.",
         discussion: """
             Examples:
               whisperx --model "$(modelsync path faster-whisper/small)" song.wav
@@ -78,7 +80,8 @@ struct PathCommand: AsyncParsableCommand {
             Console.print(try await manager.path(of: name, file: file))
         } catch {
             // Missing and damaged are answers of this command, not failures of the machine.
-            throw CommandFailure(message: error.message, status: error.code == .storePermission ? .inputOutput : .incomplete)
+            throw CommandFailure(
+                message: error.message, status: error.code == .storePermission ? .inputOutput : .incomplete)
         }
     }
 }

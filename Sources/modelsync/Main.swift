@@ -8,8 +8,9 @@ enum Main {
     // Not async: an async entrance has started threads with an open signal mask before its first line.
     static func main() {
         Signals.block()
-        // The task exists to be cancelled by a signal, and ends the process itself.
-        let run = Task {
+        // The task exists to be cancelled by a signal, and ends the process itself. Detached: this function is the main
+        // actor's, and its thread waits for signals.
+        let run = Task.detached {
             let code = await runCommand()
             Console.flush()
             exit(code)

@@ -5,7 +5,8 @@ import ModelSyncKit
 struct ModelSyncCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "modelsync",
-        abstract: "Makes the AI models that a manifest lists be on this machine: whole, verified, and ready to load offline.",
+        abstract:
+            "Makes the AI models that a manifest lists be on this machine: whole, verified, and ready to load offline.",
         discussion: """
             Results go to standard output; progress and errors to standard error.
             Exit codes: 0 all is as the manifest says; 1 something failed, is missing or corrupt; 2 changes are pending \
@@ -14,8 +15,8 @@ struct ModelSyncCommand: ParsableCommand {
             """,
         version: "modelsync \(ModelSyncVersion.current)",
         subcommands: [
-            ValidateCommand.self, PlanCommand.self, ApplyCommand.self, VerifyCommand.self, ListCommand.self, ShowCommand.self,
-            PathCommand.self,
+            ValidateCommand.self, PlanCommand.self, ApplyCommand.self, VerifyCommand.self, ListCommand.self,
+            ShowCommand.self, PathCommand.self,
         ])
 }
 

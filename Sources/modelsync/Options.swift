@@ -12,7 +12,9 @@ enum VerifyArgument: String, ExpressibleByArgument, CaseIterable {
 
 /// What every command takes.
 struct GlobalOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The store's folder (default: $MODELSYNC_STORE, else ~/.cache/modelsync).", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp("The store's folder (default: $MODELSYNC_STORE, else ~/.cache/modelsync).", valueName: "dir")
+    )
     var store: String?
 
     @Flag(name: .shortAndLong, help: "Print results and errors only.")
@@ -32,7 +34,9 @@ struct NetworkOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Seconds that a connection may take to be made.", valueName: "s"))
     var connectTimeout: Double = 30
 
-    @Option(help: ArgumentHelp("Seconds without a byte after which a transfer is given up and tried again.", valueName: "s"))
+    @Option(
+        help: ArgumentHelp("Seconds without a byte after which a transfer is given up and tried again.", valueName: "s")
+    )
     var stallTimeout: Double = 30
 
     @Option(help: ArgumentHelp("PEM file of the authorities to trust, in place of the system's.", valueName: "file"))
@@ -43,7 +47,9 @@ struct NetworkOptions: ParsableArguments {
 
     func validate() throws {
         for (name, value) in [("--connect-timeout", connectTimeout), ("--stall-timeout", stallTimeout)] {
-            guard value > 0, value <= 86400 else { throw ValidationError("\(name) takes seconds, more than 0 and at most 86400") }
+            guard value > 0, value <= 86400 else {
+                throw ValidationError("\(name) takes seconds, more than 0 and at most 86400")
+            }
         }
     }
 
@@ -79,7 +85,8 @@ struct RunArguments: ParsableArguments {
 
     func apply(to configuration: inout SyncConfiguration) throws {
         configuration.options.attempts = retries
-        configuration.options.isOffline = offline || ["1", "true", "yes", "on"].contains(configuration.environment("MODELSYNC_OFFLINE")?.lowercased())
+        let offlineVariable = configuration.environment("MODELSYNC_OFFLINE")?.lowercased()
+        configuration.options.isOffline = offline || ["1", "true", "yes", "on"].contains(offlineVariable)
         if let jobs {
             configuration.options.jobs = jobs
         } else if let text = configuration.environment("MODELSYNC_JOBS"), !text.isEmpty {
@@ -98,7 +105,9 @@ struct ManifestArguments: ParsableArguments {
 
     @Option(
         parsing: .singleValue,
-        help: ArgumentHelp("Only the models that match: a glob on names, like 'whisper/*', or tag:NAME. May be repeated.", valueName: "pattern"))
+        help: ArgumentHelp(
+            "Only the models that match: a glob on names, like 'whisper/*', or tag:NAME. May be repeated.",
+            valueName: "pattern"))
     var only: [String] = []
 
     /// - Throws: a failure that names a pattern which no model matches: a typo would otherwise look like success.

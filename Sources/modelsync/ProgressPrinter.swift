@@ -43,12 +43,14 @@ final class ProgressPrinter: SyncObserver {
         case .planned(let plan):
             guard plan.bytesToFetch > 0 else { return nil }
             totals.withLock { $0.plannedBytes = plan.bytesToFetch }
-            return "fetching \(HumanFormat.bytes(plan.bytesToFetch)) in \(ManifestText.count(plan.fetches.count, "file"))"
+            let files = ManifestText.count(plan.fetches.count, "file")
+            return "fetching \(HumanFormat.bytes(plan.bytesToFetch)) in \(files)"
         case .waiting(let model, let path): return "waiting for another process to fetch \(model)/\(path)"
         case .started(let model, let path, let size, let resumed):
             totals.withLock { $0.running["\(model)/\(path)"] = 0 }
             guard isVerbose || resumed > 0 else { return nil }
-            return "started \(model)/\(path) (\(HumanFormat.bytes(size)))" + (resumed > 0 ? ", \(HumanFormat.bytes(resumed)) here already" : "")
+            return "started \(model)/\(path) (\(HumanFormat.bytes(size)))"
+                + (resumed > 0 ? ", \(HumanFormat.bytes(resumed)) here already" : "")
         case .progress(let progress): return life(progress)
         case .retrying(let model, let path, let error, let delay, _):
             return "retrying \(model)/\(path) in \(HumanFormat.duration(delay.seconds)): \(error.message)"
@@ -78,7 +80,8 @@ final class ProgressPrinter: SyncObserver {
             totals.running["\(progress.model)/\(progress.path)"] = progress.bytes
             guard ContinuousClock.now - totals.lastLine >= Self.lifeInterval else { return nil }
             totals.lastLine = .now
-            return "\(totals.running.count) running; \(progress.model)/\(progress.path) \(HumanFormat.decimal(progress.percent, digits: 1))% "
+            let percent = HumanFormat.decimal(progress.percent, digits: 1)
+            return "\(totals.running.count) running; \(progress.model)/\(progress.path) \(percent)% "
                 + "at \(HumanFormat.bytes(Int64(progress.bytesPerSecond)))/s"
         }
     }

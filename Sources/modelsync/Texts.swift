@@ -24,7 +24,8 @@ struct PlanText {
                 Console.print(plan.manifest.models[model].name.text)
             }
             let size = HumanFormat.bytes(plan.size(item))
-            Console.print("  \(Self.sign(item.action)) \(item.action.rawValue) \(plan.path(item)) (\(size)): \(item.reason)")
+            let action = "\(Self.sign(item.action)) \(item.action.rawValue)"
+            Console.print("  \(action) \(plan.path(item)) (\(size)): \(item.reason)")
         }
         for (model, file) in plan.unmanaged {
             Console.print("  ? unmanaged \(plan.manifest.models[model].name)/\(file.path): stays")
@@ -69,7 +70,8 @@ struct SummaryText {
             guard let error = result.error, result.outcome == .failed else { continue }
             console.error(error.message)
         }
-        let stored = report.error == nil || report.outcome == .cancelled ? "\(report.store)/runs/\(report.runID).json" : nil
+        let isStored = report.error == nil || report.outcome == .cancelled
+        let stored = isStored ? "\(report.store)/runs/\(report.runID).json" : nil
         let lines = [headline] + ((target ?? stored).map { ["report: \($0)"] } ?? [])
         for line in lines {
             if !toStandardOutput { console.note(line) } else if !isQuiet { Console.print(line) }
@@ -152,7 +154,7 @@ enum ModelText {
         return writer.bytes
     }
 
-    /// - Parameter store: given, the files are told one by one; nil, their number.
+    /// With a store, its files are told one by one; with nil, their number.
     private static func write(_ model: Model, to writer: inout JSONWriter, store: String?) {
         writer.object { writer in
             writer.key("name")

@@ -8,7 +8,8 @@ extension InMemoryStore {
         let (inventory, hashed) = try change(.survey, "", .survey(depth)) { state throws(SyncError) in
             var survey = InMemorySurvey(depth: depth)
             let models = try manifest.models.map { model throws(SyncError) in try survey.look(at: model, &state) }
-            let inventory = Inventory(models: models, bytesFree: state.bytesFree, bytesVerified: survey.hashed.reduce(0, +))
+            let inventory = Inventory(
+                models: models, bytesFree: state.bytesFree, bytesVerified: survey.hashed.reduce(0, +))
             return (inventory, survey.hashed)
         }
         for bytes in hashed { progress(bytes) }
@@ -118,7 +119,8 @@ private struct InMemorySurvey {
         for file in model.files {
             let blob = try blob(file, &state)
             var found = FileInventory(blob: blob, view: try view(file, folder[file.path.text], blob, state))
-            found.recorded = recorded[file.path.text].map { $0.sha256 == file.sha256 ? .sameBytes : .otherBytes } ?? .unknown
+            found.recorded =
+                recorded[file.path.text].map { $0.sha256 == file.sha256 ? .sameBytes : .otherBytes } ?? .unknown
             let partial = state.partials[file.sha256]?.bytes.count ?? 0
             if blob != .intact && partial <= file.size { found.partialBytes = Int64(partial) }
             inventory.files.append(found)
@@ -211,13 +213,16 @@ private final class InMemoryIngest: BlobIngest {
         try change(.begin, .begin(digest, offset: offset)) { partial throws(SyncError) in
             let count = Int64(partial.bytes.count)
             guard offset == 0 || offset == count else {
-                throw SyncError(.protocolViolation, "\(self.digest): bytes from \(offset) on were offered where \(count) are there")
+                throw SyncError(
+                    .protocolViolation, "\(self.digest): bytes from \(offset) on were offered where \(count) are there")
             }
             let validated = self.own.source.flatMap { source in validator.map { (source: source, validator: $0) } }
             if offset == 0 {
                 partial.bytes = []
                 partial.validated = validated
-            } else if partial.validated?.source != validated?.source || partial.validated?.validator != validated?.validator {
+            } else if partial.validated?.source != validated?.source
+                || partial.validated?.validator != validated?.validator
+            {
                 partial.validated = nil
             }
         }
@@ -227,7 +232,8 @@ private final class InMemoryIngest: BlobIngest {
         let copy = bytes.withUnsafeBytes { Array($0) }
         try change(.write, nil) { partial throws(SyncError) in
             guard partial.bytes.count + copy.count <= Int(self.size) else {
-                throw SyncError(.sizeMismatch, "\(self.digest): more than the \(self.size) bytes that it has were offered")
+                throw SyncError(
+                    .sizeMismatch, "\(self.digest): more than the \(self.size) bytes that it has were offered")
             }
             partial.bytes += copy
         }

@@ -1,0 +1,186 @@
+import Foundation
+import SyncDomain
+import SystemSupport
+import TestSupport
+import Testing
+
+@testable import BlobStore
+
+@Suite(.timeLimit(.minutes(1)))
+struct HashServiceTests {
+    private static let slice = Int(HashService.sliceBytes)
+    private static let buffer = 1 << 20
+    private static let lengths =
+        [0, 1, 63, 64, 65] + [buffer, slice, slice + buffer, 2 * slice].flatMap { [$0 - 1, $0, $0 + 1] }
+
+    /// Many at once, each growing by steps of its own while it is hashed.
+    @Test func digestsOfManyStreamsEqualTheOracles() async throws {
+        try await TemporaryFolder.with { folder in
+            let service = HashService(threads: 3)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for (index, length) in Self.lengths.enumerated() {
+                    let path = try folder.write(Payload.bytes(length, seed: UInt64(index)), to: "\(index)")
+                    group.addTask {
+                        var random = Steps(seed: UInt64(index))
+                        let stream = service.stream(try OpenFile.read(path))
+                        var there = 0
+                        while there < length {
+                            there = min(length, there + random.next(upTo: 3 << 20))
+                            service.advance(stream, to: Int64(there))
+                            await Task.yield()
+                        }
+                        let digest = try await service.digest(of: stream, count: Int64(length))
+                        #expect(digest.hex == (try Payload.sha256(ofFile: path)), "\(length) bytes")
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test func aStreamThatNobodyAdvancedIsHashedAtOnce() async throws {
+        try await TemporaryFolder.with { folder in
+            let bytes = Payload.bytes(Self.slice * 2 + 5, seed: 1)
+            let path = try folder.write(bytes, to: "file")
+            let told = Counter()
+            let service = HashService(threads: 1)
+            let digest = try await service.digest(
+                of: service.stream(try OpenFile.read(path)) { told.add($0) }, count: Int64(bytes.count))
+            #expect(digest == (try Payload.digest(bytes)))
+            #expect(told.sum == Int64(bytes.count))
+        }
+    }
+
+    @Test func theFirstBytesOfALongerFileAreHashedAlone() async throws {
+        try await TemporaryFolder.with { folder in
+            let bytes = Payload.bytes(100_000, seed: 2)
+            let path = try folder.write(bytes, to: "file")
+            let service = HashService(threads: 1)
+            let digest = try await service.digest(of: service.stream(try OpenFile.read(path)), count: 70_000)
+            #expect(digest == (try Payload.digest(Array(bytes.prefix(70_000)))))
+        }
+    }
+
+    @Test func aFileThatShrinksIsAnError() async throws {
+        try await TemporaryFolder.with { folder in
+            let length = Self.slice + 1000
+            let path = try folder.write(Payload.bytes(length, seed: 3), to: "file")
+            let service = HashService(threads: 2)
+            let stream = service.stream(try OpenFile.read(path))
+            service.advance(stream, to: Int64(length))
+            try overwrite(path, Payload.bytes(Self.slice / 2, seed: 3))
+            #expect(await failure { try await service.digest(of: stream, count: Int64(length)) }?.code == .storeIO)
+        }
+    }
+
+    @Test func aCancelledStreamAnswersCancelledBeforeAndAfterItIsAsked() async throws {
+        try await TemporaryFolder.with { folder in
+            let path = try folder.write(Payload.bytes(1000, seed: 4), to: "file")
+            let service = HashService(threads: 1)
+            let early = service.stream(try OpenFile.read(path))
+            early.cancel()
+            early.cancel()
+            service.advance(early, to: 1000)
+            #expect(await failure { try await service.digest(of: early, count: 1000) }?.code == .cancelled)
+
+            let task = Task {
+                while !Task.isCancelled { await Task.yield() }
+                return await failure {
+                    try await service.digest(of: service.stream(try OpenFile.read(path)), count: 1000)
+                }
+            }
+            task.cancel()
+            #expect(await task.value?.code == .cancelled)
+            #expect(try await service.digest(of: service.stream(try OpenFile.read(path)), count: 1000).hex.count == 64)
+        }
+    }
+
+    /// Cancelled while a thread is at them: every one answers, one way or the other.
+    @Test func cancellingWhileHashingAlwaysAnswers() async throws {
+        try await TemporaryFolder.with { folder in
+            let bytes = Payload.bytes(200_000, seed: 5)
+            let (path, digest) = (try folder.write(bytes, to: "file"), try Payload.digest(bytes))
+            let service = HashService(threads: 2)
+            await withTaskGroup(of: Void.self) { group in
+                for index in 0..<200 {
+                    group.addTask {
+                        guard let file = try? OpenFile.read(path) else { return }
+                        let stream = service.stream(file)
+                        async let answer = outcome(of: stream, service)
+                        if index % 2 == 0 { stream.cancel() }
+                        switch await answer {
+                        case .success(let got): #expect(got == digest)
+                        case .failure(let error): #expect(error.code == .cancelled && index % 2 == 0)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// With a queue that is never empty, as a verification of a hundred thousand files keeps it.
+    @Test func filesAreClosedAsTheyAreDone() async throws {
+        try await TemporaryFolder.with { folder in
+            let path = try folder.write(Payload.bytes(Self.slice, seed: 6), to: "counted file")
+            let service = HashService(threads: 1)
+            let (first, last) = (Gate(), Gate())
+            func enqueue(behind gate: Gate?) throws {
+                let stream = service.stream(try OpenFile.read(path)) { _ in gate?.wait() }
+                service.advance(stream, to: Int64(Self.slice))
+            }
+            try enqueue(behind: first)
+            for _ in 0..<20 { try enqueue(behind: nil) }
+            try enqueue(behind: last)
+            try enqueue(behind: nil)
+            first.open()
+            defer { last.open() }
+            try await eventually("all but the last are closed", within: .seconds(20)) { openCount(of: path) <= 2 }
+        }
+    }
+
+    @Test func theServiceEndsWithStreamsUnasked() throws {
+        try TemporaryFolder.withNow { folder in
+            let path = try folder.write(Payload.bytes(Self.slice * 2, seed: 7), to: "file")
+            let service = HashService(threads: 2)
+            for _ in 0..<8 { service.advance(service.stream(try OpenFile.read(path)), to: Int64(Self.slice * 2)) }
+        }
+    }
+}
+
+private func outcome(of stream: HashStream, _ service: HashService) async -> Result<SHA256Digest, SyncError> {
+    do throws(SyncError) { return .success(try await service.digest(of: stream, count: 200_000)) } catch {
+        return .failure(error)
+    }
+}
+
+/// What a thread waits at until a test lets it go on.
+private final class Gate: Sendable {
+    private let isOpen = Monitor(false)
+
+    func wait() { isOpen.wait { $0 ? () : nil } }
+
+    func open() {
+        isOpen.withLock { $0 = true }
+        isOpen.notifyAll()
+    }
+}
+
+/// How many of this process's descriptors are of the file.
+private func openCount(of path: String) -> Int {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+    return names.count { (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")) == path }
+}
+
+/// Steps of a test's own choice that are the same each time.
+private struct Steps {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = seed &* 2_862_933_555_777_941_757 &+ 3_037_000_493
+    }
+
+    mutating func next(upTo limit: Int) -> Int {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return 1 + Int(state >> 33) % limit
+    }
+}

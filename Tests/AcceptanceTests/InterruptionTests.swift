@@ -1,0 +1,102 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+extension AcceptanceTests {
+    @Suite(.needsNginx) struct Interrupting {}
+}
+
+extension AcceptanceTests.Interrupting {
+    @Test func afterKillNineNothingIsFetchedTwice() async throws {
+        try await World.served { world, server in
+            let small = try (1...3).map { try world.document("s\($0).bin", 50_000, seed: UInt64($0)) }
+            let large = try world.document("large.bin", 24 << 20, seed: 9)
+            let manifest = try world.manifest(
+                .init("m/one", files: (small + [large]).map { $0.file(server.http + "/slow") }))
+            try server.setSlow(true)
+            let started = try world.startApply(manifest)
+            try await started.program.signal(SIGKILL, when: "a third is here") { world.partialBytes >= 8 << 20 }
+            #expect(await started.program.wait().status == .signalled(SIGKILL))
+            #expect(!FileManager.default.fileExists(atPath: world.blob(large)))
+            try server.setSlow(false)
+            let before = try server.requests().filter { $0.path != "/slow/large.bin" }.count
+
+            let run = try await world.apply(manifest)
+            #expect(run.result.exitCode == 0, "\(run)")
+            for document in small + [large] { try world.expectInPlace(document, "m/one") }
+            let result = try run.report.result("m/one/large.bin")
+            let resumed = try #require(result.bytes_resumed)
+            #expect(resumed > 0)
+            #expect(result.bytes_downloaded == large.size - resumed)
+
+            let requests = try server.requests()
+            #expect(requests.filter { $0.path != "/slow/large.bin" }.count == before)
+            let ranged = requests.filter { $0.path == "/slow/large.bin" && $0.status == 206 }
+            #expect(ranged.map(\.bytes) == [large.size - resumed])
+            #expect(ranged.map(\.range) == ["bytes=\(resumed)-"])
+            #expect(ranged.allSatisfy { !$0.ifRange.isEmpty })
+        }
+    }
+
+    @Test(arguments: [(SIGINT, 130), (SIGTERM, 143)] as [(Int32, Int32)])
+    func aSignalEndsTheRunWithAReportAndKeepsThePartial(signal: Int32, exitCode: Int32) async throws {
+        try await World.served { world, server in
+            let document = try world.document("f.bin", 24 << 20, seed: 1)
+            let manifest = try world.manifest(.init("m/one", files: [document.file(server.http + "/slow")]))
+            try server.setSlow(true)
+            let started = try world.startApply(manifest)
+            try await started.program.signal(signal, when: "bytes are coming") { world.partialBytes >= 1 << 20 }
+            let run = try await started.finish()
+            #expect(run.result.exitCode == exitCode, "\(run)")
+            #expect(run.report.outcome == "cancelled")
+            let cancelled = try run.report.result("m/one/f.bin")
+            #expect(cancelled.outcome == "cancelled")
+            #expect(cancelled.error?.code == "cancelled")
+            #expect(world.partialBytes >= 1 << 20)
+
+            try server.setSlow(false)
+            let resumed = try await world.apply(manifest)
+            #expect(resumed.result.exitCode == 0, "\(resumed)")
+            #expect((resumed.report.summary["bytes_resumed"] ?? 0) >= 1 << 20)
+            try world.expectInPlace(document, "m/one")
+        }
+    }
+
+    @Test func twoAppliesAtOnceFetchEachFileOnce() async throws {
+        try await World.served { world, server in
+            let documents = try (1...3).map { try world.document("f\($0).bin", 8 << 20, seed: UInt64($0)) }
+            let manifest = try world.manifest(
+                .init("m/one", files: documents.map { $0.file(server.http + "/slow") }))
+            try server.setSlow(true)
+            let first = try world.startApply(manifest, ["--jobs", "2"])
+            try await eventually("the first is fetching") {
+                world.partialBytes > 0 || first.program.process.status != nil
+            }
+            let second = try world.startApply(manifest, ["--jobs", "2"])
+            let runs = [try await first.finish(), try await second.finish()]
+            for run in runs { #expect(run.result.exitCode == 0, "\(run)") }
+            for document in documents { try world.expectInPlace(document, "m/one") }
+            let requests = try server.requests()
+            #expect(requests.map(\.path).sorted() == documents.map { "/slow/" + $0.name }.sorted())
+            #expect(requests.allSatisfy { $0.status == 200 })
+            #expect(runs.compactMap { $0.report.summary["bytes_downloaded"] }.reduce(0, +) == 3 * (8 << 20))
+        }
+    }
+
+    @Test func aSecondSignalEndsTheRunAtOnceAndLosesNothing() async throws {
+        try await World.served { world, server in
+            let document = try world.document("f.bin", 24 << 20, seed: 1)
+            let manifest = try world.manifest(.init("m/one", files: [document.file(server.http + "/slow")]))
+            try server.setSlow(true)
+            let started = try world.startApply(manifest)
+            try await started.program.signal(SIGINT, when: "bytes are coming") { world.partialBytes >= 1 << 20 }
+            started.program.signal(SIGINT)
+            #expect(await started.program.wait().exitCode == 130)
+            try server.setSlow(false)
+            let run = try await world.apply(manifest)
+            #expect(run.result.exitCode == 0, "\(run)")
+            try world.expectInPlace(document, "m/one")
+        }
+    }
+}

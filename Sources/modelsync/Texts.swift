@@ -38,7 +38,8 @@ struct PlanText {
         guard plan.hasChanges else {
             return "nothing to do: \(ManifestText.count(plan.items.count, "file")) as the manifest says"
         }
-        let parts = PlanAction.allCases.compactMap { action in counts[action].map { "\($0) to \(action.rawValue)" } }
+        let changes = PlanAction.allCases.filter { $0 != .keep }
+        let parts = changes.compactMap { action in counts[action].map { "\($0) to \(action.rawValue)" } }
         let partial = plan.items.reduce(0) { $0 + $1.bytesPartial }
         return "plan: \(parts.joined(separator: ", ")); \(HumanFormat.bytes(plan.bytesToFetch)) to fetch, "
             + "\(HumanFormat.bytes(partial)) partial already, \(HumanFormat.bytes(plan.bytesFree)) free"

@@ -148,7 +148,7 @@ struct Surveyor {
         self.depth = depth
         blobs = try Self.open(store, StoreLayout.blobs)
         models = try Self.open(store, StoreLayout.models)
-        seen.reserveCapacity(manifest.models.reduce(0) { $0 + $1.files.count })
+        if manifest.mayShareDigests { seen.reserveCapacity(manifest.models.reduce(0) { $0 + $1.files.count }) }
     }
 
     /// A folder of the layout that is not there yet is looked at as the store's own, in which its names are not.
@@ -245,7 +245,7 @@ struct Surveyor {
     }
 
     private mutating func lookAtBlob(_ file: ModelFile, at place: Place) throws(SystemFailure) -> Blob {
-        if let known = seen[file.sha256] {
+        if manifest.mayShareDigests, let known = seen[file.sha256] {
             if let question = known.question { findings.questions[question].places.append(place) }
             return known
         }
@@ -276,7 +276,7 @@ struct Surveyor {
             // Room that a killed download has reserved is there for the rest of it.
             findings.bytesFree += max(0, partial.allocated - partial.size)
         }
-        seen[file.sha256] = blob
+        if manifest.mayShareDigests { seen[file.sha256] = blob }
         return blob
     }
 

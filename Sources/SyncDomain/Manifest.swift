@@ -89,6 +89,8 @@ public struct Manifest: Sendable {
     public private(set) var hosts: [HostKey: HostSettings]
     /// In the order of the manifests and of the models in each; no name comes twice.
     public private(set) var models: [Model]
+    /// False where each file's digest is known to be its own: then nothing has to be looked up by digest.
+    public private(set) var mayShareDigests: Bool
 
     /// Checks the drafts one by one and together.
     ///
@@ -99,9 +101,10 @@ public struct Manifest: Sendable {
     public init(checking drafts: [ManifestDraft], issues: ManifestIssues = ManifestIssues()) throws(ManifestIssues) {
         let rules = ManifestRules(checking: drafts, issues: issues)
         guard rules.issues.count == 0 else { throw rules.issues.sorted() }
-        sources = drafts.map { ManifestSource(path: $0.path, sha256: $0.sha256) }
+        sources = drafts.compactMap { draft in draft.sha256.map { ManifestSource(path: draft.path, sha256: $0) } }
         hosts = rules.hosts
         models = drafts.flatMap { $0.models.map(\.model) }
+        mayShareDigests = rules.hasSharedDigests
     }
 
     /// Models that are known to be valid, as the store's records hold them; with no source and no host settings.
@@ -109,6 +112,7 @@ public struct Manifest: Sendable {
         sources = []
         hosts = [:]
         self.models = models
+        mayShareDigests = true
     }
 
     /// The same manifest with the models that `isIncluded` picks.

@@ -67,15 +67,15 @@ public struct ManifestDraft: Sendable {
 
     /// As the user named it: the start of every message about it.
     public var path: String
-    /// Of the bytes that were decoded.
-    public var sha256: SHA256Digest
+    /// Of the bytes that were decoded; whoever has read them fills it in, and may hash them meanwhile.
+    public var sha256: SHA256Digest?
     /// In the manifest's order.
     public var hosts: [HostEntry]
     /// In the manifest's order; names may come twice.
     public var models: [ModelEntry]
 
     /// Takes the parts as they are.
-    public init(path: String, sha256: SHA256Digest, hosts: [HostEntry] = [], models: [ModelEntry] = []) {
+    public init(path: String, sha256: SHA256Digest? = nil, hosts: [HostEntry] = [], models: [ModelEntry] = []) {
         self.path = path
         self.sha256 = sha256
         self.hosts = hosts

@@ -16,6 +16,8 @@ struct ManifestRules {
     private var names: [String: Place] = [:]
     private var sizes: [SHA256Digest: (size: Int64, place: Place)] = [:]
     private var totalSize: Int64 = 0
+    /// Whether any digest stands at two places or more.
+    private(set) var hasSharedDigests = false
 
     /// Checks the manifests one by one and together, adding to what is known to be wrong already.
     init(checking drafts: [ManifestDraft], issues: ManifestIssues) {
@@ -71,8 +73,9 @@ struct ManifestRules {
         // By lower-case path, so that what would collide on a case-insensitive file system is found on any.
         var known: [String: Int] = Dictionary(minimumCapacity: files.count)
         var hasFolders = false
-        for (index, file) in files.enumerated() {
-            let key = Self.folded(file.path.text)
+        // By index here and below: a copy of each file would count references for nothing.
+        for index in files.indices {
+            let key = Self.folded(files[index].path.text)
             hasFolders = hasFolders || key.utf8.contains(slash)
             if let first = known[key] {
                 reportCollision(entry, index, with: first, in: path)
@@ -82,12 +85,12 @@ struct ManifestRules {
         }
         guard hasFolders else { return }
         let folders = FolderIndex(known.keys)
-        for (index, file) in files.enumerated() {
-            folders.forEachEntry(above: Self.folded(file.path.text)) { folder in
+        for index in files.indices {
+            folders.forEachEntry(above: Self.folded(files[index].path.text)) { folder in
                 guard let outer = known[String(folder)] else { return }
                 issues.add(
                     path, entry.fileMarks[index].path,
-                    "'\(file.path)' lies under '\(files[outer].path)', which is a file at line "
+                    "'\(files[index].path)' lies under '\(files[outer].path)', which is a file at line "
                         + "\(entry.fileMarks[outer].path.line); rename one")
             }
         }
@@ -106,18 +109,21 @@ struct ManifestRules {
     }
 
     private mutating func checkSizes(of entry: ManifestDraft.ModelEntry, in draft: Int) {
-        for (file, marks) in zip(entry.model.files, entry.fileMarks) {
-            let place = Place(draft: Int32(clamping: draft), mark: marks.digest)
-            if let first = sizes[file.sha256] {
-                if first.size == file.size { continue }
+        let files = entry.model.files
+        for index in files.indices {
+            let (digest, size) = (files[index].sha256, files[index].size)
+            let place = Place(draft: Int32(clamping: draft), mark: entry.fileMarks[index].digest)
+            if let first = sizes[digest] {
+                hasSharedDigests = true
+                if first.size == size { continue }
                 let line = seen(first.place, from: place)
                 report(
                     place,
-                    "this sha256 has size \(file.size) here and \(first.size) at \(line); the same bytes have one size")
+                    "this sha256 has size \(size) here and \(first.size) at \(line); the same bytes have one size")
             } else {
-                sizes[file.sha256] = (file.size, place)
+                sizes[digest] = (size, place)
             }
-            let (sum, isTooLarge) = totalSize.addingReportingOverflow(file.size)
+            let (sum, isTooLarge) = totalSize.addingReportingOverflow(size)
             // Said once, at the file that is too much: all after it would be too.
             if totalSize <= Self.maximumTotalSize, isTooLarge || sum > Self.maximumTotalSize {
                 report(place, "all files together have more than 4 EiB from here on; check the sizes")

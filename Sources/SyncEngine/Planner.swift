@@ -39,10 +39,12 @@ public struct Planner {
 
     private mutating func planModel(_ index: Int) {
         let found = inventory.models[index]
-        for (position, file) in manifest.models[index].files.enumerated() {
+        let files = manifest.models[index].files
+        for position in files.indices {
             let state = found.files[position]
-            if state.blob == .unsealed, unsealed.insert(file.sha256).inserted { plan.unsealed.append(file.sha256) }
-            plan.items.append(item(file, state, model: index, file: position))
+            let digest = files[position].sha256
+            if state.blob == .unsealed, unsealed.insert(digest).inserted { plan.unsealed.append(digest) }
+            plan.items.append(item(files, state, model: index, file: position))
         }
         for extra in found.dropped {
             plan.items.append(
@@ -56,15 +58,16 @@ public struct Planner {
         plan.models.append(PlannedModel(isRecordStale: !found.isRecordCurrent, isSameSet: isSameSet))
     }
 
-    private mutating func item(_ file: ModelFile, _ state: FileInventory, model: Int, file index: Int) -> PlanItem {
+    /// The files and an index into them: a copy of each file would count references for nothing.
+    private mutating func item(_ files: [ModelFile], _ state: FileInventory, model: Int, file index: Int) -> PlanItem {
         var item = PlanItem(model: model, target: .file(index), action: .keep, reason: "")
         if state.blob.isRight {
             decideWithBlob(state, &item)
-        } else if let adopter = adopters[file.sha256] {
+        } else if !adopters.isEmpty, let adopter = adopters[files[index].sha256] {
             item.adoptsView = adopter == (model, index)
             decideWithAdoption(state, &item)
         } else {
-            decideWithoutBytes(file, state, &item)
+            decideWithoutBytes(files, index, state, &item)
         }
         return item
     }
@@ -103,25 +106,28 @@ public struct Planner {
             : "a file in a model's folder has the right bytes already"
     }
 
-    private mutating func decideWithoutBytes(_ file: ModelFile, _ state: FileInventory, _ item: inout PlanItem) {
-        let known = fetchOf[file.sha256]
-        let fetch = known ?? plan.fetches.count
-        item.fetch = fetch
-        item.bytesPartial = known == nil ? state.partialBytes : 0
-        item.bytesToFetch = known == nil ? file.size - state.partialBytes : 0
+    private mutating func decideWithoutBytes(
+        _ files: [ModelFile], _ index: Int, _ state: FileInventory, _ item: inout PlanItem
+    ) {
         (item.action, item.reason, item.defect) = missing(state)
-        if let known {
-            addSources(file.sources, to: known)
+        let digest = files[index].sha256
+        if manifest.mayShareDigests, let known = fetchOf[digest] {
+            item.fetch = known
+            addSources(files[index].sources, to: known)
             if item.action == .download {
                 item.action = .link
                 item.reason = "the same bytes as \(plan.subject(plan.items[plan.fetches[known].item])): fetched once"
             }
             return
         }
-        if fetchOf.isEmpty { fetchOf.reserveCapacity(plan.items.capacity) }
-        fetchOf[file.sha256] = fetch
+        let fetch = plan.fetches.count
+        item.fetch = fetch
+        item.bytesPartial = state.partialBytes
+        item.bytesToFetch = files[index].size - state.partialBytes
+        if manifest.mayShareDigests { fetchOf[digest] = fetch }
         plan.fetches.append(
-            PlannedFetch(sha256: file.sha256, size: file.size, sources: file.sources, item: plan.items.count))
+            PlannedFetch(
+                sha256: digest, size: files[index].size, sources: files[index].sources, item: plan.items.count))
     }
 
     private mutating func addSources(_ sources: [SourceURL], to fetch: Int) {

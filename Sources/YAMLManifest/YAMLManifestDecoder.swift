@@ -13,14 +13,13 @@ public struct YAMLManifestDecoder: ManifestDecoding {
     /// - Parameters:
     ///   - bytes: the whole document, UTF-8; any bytes are taken, and what is wrong with them is reported.
     ///   - path: as the user named it, for messages.
-    ///   - sha256: of `bytes`, carried into the draft.
     ///   - base: what relative URLs are relative to.
     /// - Returns: everything that could be decoded, and everything that is wrong. An entry that something is wrong
     ///   with is not in the draft; of what is not YAML, and of another version of manifest, nothing is.
     public func decode(
-        _ bytes: [UInt8], path: String, sha256: SHA256Digest, base: URLBase
+        _ bytes: [UInt8], path: String, base: URLBase
     ) -> (draft: ManifestDraft, issues: ManifestIssues) {
-        let draft = ManifestDraft(path: path, sha256: sha256)
+        let draft = ManifestDraft(path: path)
         do {
             let (document, issues) = try YAMLComposer.compose(bytes, path: path)
             let reader = ManifestReader(document, draft: draft, issues: issues, base: base)

@@ -18,14 +18,20 @@ struct PlanText {
 
     func print() {
         var model = -1
+        // Bytes, not strings: a plan may have a line for each of a hundred thousand files.
+        var line: [UInt8] = []
         for item in plan.items where item.action != .keep || isVerbose {
             if item.model != model {
                 model = item.model
                 Console.print(plan.manifest.models[model].name.text)
             }
-            let size = HumanFormat.bytes(plan.size(item))
-            let action = "\(Self.sign(item.action)) \(item.action.rawValue)"
-            Console.print("  \(action) \(plan.path(item)) (\(size)): \(item.reason)")
+            line.removeAll(keepingCapacity: true)
+            line += "  \(Self.sign(item.action)) \(item.action.rawValue) ".utf8
+            line += plan.path(item).utf8
+            line += " (\(HumanFormat.bytes(plan.size(item)))): ".utf8
+            line += item.reason.utf8
+            line.append(UInt8(ascii: "\n"))
+            Console.write(line)
         }
         for (model, file) in plan.unmanaged {
             Console.print("  ? unmanaged \(plan.manifest.models[model].name)/\(file.path): stays")

@@ -41,6 +41,20 @@ import Testing
         }
     }
 
+    @Test func everyByteIsADigitOrRefusedWhateverItsPlace() {
+        for byte in UInt8.min...UInt8.max {
+            let value = byte < 0x80 ? Character(Unicode.Scalar(byte)).hexDigitValue : nil
+            for place in 0..<64 {
+                var hex = [UInt8](repeating: UInt8(ascii: "5"), count: 64)
+                hex[place] = byte
+                let digest = try? SHA256Digest(hex: hex)
+                #expect((digest != nil) == (value != nil), "byte \(byte) at \(place)")
+                guard let digest, let value else { continue }
+                #expect(digest.hexBytes[place] == Array(String(value, radix: 16).utf8)[0])
+            }
+        }
+    }
+
     @Test func orderIsThatOfTheHex() throws {
         let texts = [
             sample, String(repeating: "f", count: 64), String(repeating: "0", count: 64), "f" + sample.dropFirst(),

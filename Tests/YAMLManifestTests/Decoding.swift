@@ -1,18 +1,11 @@
 import SyncDomain
 import YAMLManifest
 
-let anyDigest: SHA256Digest = {
-    guard let digest = try? SHA256Digest(bytes: repeatElement(7, count: 32)) else {
-        preconditionFailure("32 bytes are a digest")
-    }
-    return digest
-}()
-
 /// A manifest as the program reads it: decoded, then checked as a whole.
 func checkedManifest(
     _ bytes: [UInt8], path: String = "m.yaml", base: URLBase = .folder("/srv/manifests")
 ) throws(ManifestIssues) -> Manifest {
-    let (draft, issues) = YAMLManifestDecoder().decode(bytes, path: path, sha256: anyDigest, base: base)
+    let (draft, issues) = YAMLManifestDecoder().decode(bytes, path: path, base: base)
     return try Manifest(checking: [draft], issues: issues)
 }
 

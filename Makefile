@@ -42,7 +42,7 @@ check: setup ## format, import rules, size budgets, links, and a build without w
 	$(SWIFT) build $(BUILD_FLAGS) --build-tests
 
 tsan: setup-tests ## all tests under the thread sanitizer
-	$(SWIFT) test --disable-xctest --sanitize=thread --scratch-path .build/tsan
+	SWIFT=$(SWIFT) scripts/tsan
 
 asan: setup-tests ## all tests under the address sanitizer
 	$(SWIFT) test --disable-xctest --sanitize=address --scratch-path .build/asan

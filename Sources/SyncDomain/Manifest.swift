@@ -69,7 +69,7 @@ public struct HostSettings: Sendable, Hashable {
 
 /// A manifest as it was read: for the report.
 public struct ManifestSource: Sendable, Hashable {
-    /// As the user named it; `-` for standard input.
+    /// As the user named it, redacted if it is a URL; `<stdin>` for standard input.
     public var path: String
     /// Of its bytes.
     public var sha256: SHA256Digest

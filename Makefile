@@ -45,7 +45,8 @@ tsan: setup-tests ## all tests under the thread sanitizer
 	SWIFT=$(SWIFT) scripts/tsan
 
 asan: setup-tests ## all tests under the address sanitizer
-	$(SWIFT) test --disable-xctest --sanitize=address --scratch-path .build/asan
+	LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/sanitizer/leaks.supp \
+		$(SWIFT) test --disable-xctest --sanitize=address --scratch-path .build/asan
 
 fuzz: setup ## a few minutes of fuzzing the manifest decoder
 	scripts/fuzz

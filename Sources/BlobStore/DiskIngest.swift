@@ -307,7 +307,6 @@ extension DiskIngest {
 
     /// Keeps the journal true to the bytes: it speaks of one version of one source, or it goes.
     private func writeJournal(_ validator: Validator?, offset: Int64) throws(SystemFailure) {
-        guard size >= Self.journalThreshold else { return }
         let (known, source) = state.withLock { ($0.validated, $0.source) }
         guard let source else { return }
         let sourceSHA256 = SHA256Digest(of: Array(source.text.utf8))
@@ -317,10 +316,11 @@ extension DiskIngest {
             state.withLock { $0.validated = nil }
             return removeJournal()
         }
+        state.withLock { $0.validated = (sourceSHA256, validator) }
+        guard size >= Self.journalThreshold else { return }
         // A crash may lose it: the bytes are then continued without a validator, and the digest decides.
         try store.folder(StoreLayout.partial)
             .replace(journalName, with: PartialJournal.encode(validator, from: source), mode: 0o600, isDurable: false)
-        state.withLock { $0.validated = (sourceSHA256, validator) }
     }
 
     private func removeJournal() {

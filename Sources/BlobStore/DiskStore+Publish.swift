@@ -105,19 +105,28 @@ struct Publisher {
 
     /// The model's whole set and its record.
     mutating func publish() throws(PublishFailure) {
-        let (parent, name, record, exists) = try PublishFailure.mapping { () throws(SystemFailure) in
+        let (parent, name, record, announced) = try PublishFailure.mapping { () throws(SystemFailure) in
             let place = StoreLayout.modelFolder(model.name)
             let parent = try store.folder(StoreLayout.models).folder(place.parent, create: true)
             let record = try store.recordBytes(model.name).flatMap { try? ModelRecord.decode($0) }
-            return (parent, place.name, record, try parent.statusIfPresent(place.name) != nil)
+            return (parent, place.name, record, try store.announced(model.name))
         }
-        let isSameSet = exists && record.map { Self.set($0) == Self.set(model) } ?? false
+        let exists = try PublishFailure.mapping { () throws(SystemFailure) in try parent.statusIfPresent(name) != nil }
+        let isSameSet = exists && announced == nil && record.map { Self.set($0) == Self.set(model) } ?? false
         if isSameSet {
             try mend()
+            try PublishFailure.mapping { () throws(SystemFailure) in try store.writeRecord(model) }
         } else {
-            try exchange(parent, name, known: record?.files.map(\.path.text) ?? [], exists: exists)
+            let left = announced.map { Self.left($0, in: parent, name) } ?? []
+            try exchange(parent, name, known: (record?.files.map(\.path.text) ?? []) + left, exists: exists)
         }
-        try PublishFailure.mapping { () throws(SystemFailure) in try store.writeRecord(model) }
+    }
+
+    /// Of a publication that a crash ended, the paths that are shown: by their seal, for the user may have a file of
+    /// such a name by now.
+    private static func left(_ announced: Model, in parent: Folder, _ name: String) -> [String] {
+        guard let folder = try? parent.folder(name) else { return [] }
+        return announced.files.filter { Surveyor.isShown($0, in: folder) }.map(\.path.text)
     }
 
     private static func set(_ model: Model) -> [String: SHA256Digest] {
@@ -189,7 +198,9 @@ struct Publisher {
             let managed = Set(known + model.files.map(\.path.text))
             if exists { try carry(from: parent, name, to: staged, except: managed) }
             try stage(in: staged)
+            try PublishFailure.mapping { () throws(SystemFailure) in try store.announce(model) }
             try swap(temporary, parent, name, exists: exists)
+            try PublishFailure.mapping { () throws(SystemFailure) in try store.confirm(model) }
             if exists { try clearOld(temporary, into: parent, name, except: managed) }
         } catch {
             // What was staged are links alone; the blobs and the old folder are as they were.

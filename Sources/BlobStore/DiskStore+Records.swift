@@ -41,6 +41,35 @@ extension DiskStore {
         try folder.replace(place.file, with: ModelRecord.encode(model))
     }
 
+    /// Writes down what will be shown. After a crash the model's folder may show it while the record speaks of the set
+    /// before: then its files would be taken for the user's own, and stay.
+    func announce(_ model: Model) throws(SystemFailure) {
+        let place = StoreLayout.record(model.name)
+        let folder = try folder(StoreLayout.records).folder(place.folder, create: true)
+        try folder.replace(StoreLayout.announcement(place.file), with: ModelRecord.encode(model))
+    }
+
+    /// Makes what was announced the record, once it is shown.
+    func confirm(_ model: Model) throws(SystemFailure) {
+        let place = StoreLayout.record(model.name)
+        let folder = try folder(StoreLayout.records).folder(place.folder)
+        try folder.rename(StoreLayout.announcement(place.file), to: folder, place.file)
+        try folder.synchronize()
+    }
+
+    /// What a publication was about to show, or has shown, when a crash ended it; nil where none was.
+    func announced(_ name: ModelName) throws(SystemFailure) -> Model? {
+        let place = StoreLayout.record(name)
+        do {
+            let file = try folder(StoreLayout.records).folder(place.folder)
+                .file(StoreLayout.announcement(place.file), .read)
+            return try? ModelRecord.decode(try file.readAll())
+        } catch {
+            guard error.isNotFound else { throw error }
+            return nil
+        }
+    }
+
     private static func collect(_ folder: Folder, into out: inout [(String, [UInt8])]) throws(SystemFailure) {
         for entry in try folder.entries() {
             if entry.kind == .directory {
@@ -56,6 +85,9 @@ extension DiskStore {
             throw SyncError(.storeIO, "\(path): \(error.reason); apply its manifest again to write it anew")
         }
     }
+
+    /// The absolute path of a report that is kept.
+    public func reportPath(_ runID: String) -> String { "\(path)/\(StoreLayout.runs)/\(runID).json" }
 
     /// Writes it to `runs/` under the run's id. Of more than 100 the first by name, which are the oldest, go.
     public func save(report: [UInt8], runID: String) async throws(SyncError) {

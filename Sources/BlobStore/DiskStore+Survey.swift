@@ -185,7 +185,8 @@ struct Surveyor {
     private mutating func lookAtModel(_ index: Int) throws(SystemFailure) {
         let model = manifest.models[index]
         let recordBytes = try store.recordBytes(model.name)
-        let isCurrent = recordBytes.map { $0 == ModelRecord.encode(model) } ?? false
+        let announced = try store.announced(model.name)
+        let isCurrent = announced == nil && recordBytes.map { $0 == ModelRecord.encode(model) } ?? false
         let record = isCurrent ? model : recordBytes.flatMap { try? ModelRecord.decode($0) }
         var recorded: [String: SHA256Digest] = [:]
         if !isCurrent { for file in record?.files ?? [] { recorded[file.path.text] = file.sha256 } }
@@ -210,10 +211,27 @@ struct Surveyor {
                 }
                 inventory.dropped.append(ExtraFile(path: file.path.text, size: file.size, sha256: file.sha256))
             }
+            if let announced { inventory.dropped += leftovers(of: announced, in: folder, model, recorded) }
             let known = viewFiles + inventory.dropped.count
             inventory.unmanaged = try unmanaged(in: folder, model, inventory.dropped, known: known)
         }
         findings.models.append(inventory)
+    }
+
+    /// What a publication that a crash ended has shown, and neither the manifest nor the record has.
+    private func leftovers(
+        of announced: Model, in folder: Folder, _ model: Model, _ recorded: [String: SHA256Digest]
+    ) -> [ExtraFile] {
+        let wanted = Set(model.files.map(\.path.text))
+        return announced.files
+            .filter { !wanted.contains($0.path.text) && recorded[$0.path.text] == nil && Self.isShown($0, in: folder) }
+            .map { ExtraFile(path: $0.path.text, size: $0.size, sha256: $0.sha256) }
+    }
+
+    /// Whether the folder has that file of ours, untouched.
+    static func isShown(_ file: ModelFile, in folder: Folder) -> Bool {
+        guard let status = try? folder.status(file.path.text) else { return false }
+        return Seal.isIntact(status, file.sha256, size: file.size)
     }
 
     private mutating func lookAtFile(

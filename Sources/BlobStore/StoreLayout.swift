@@ -50,6 +50,9 @@ enum StoreLayout {
         return (segments.joined(separator: "/"), last + ".json")
     }
 
+    /// Beside a record: what a publication is about to show, until it is shown. No model's record has such a name.
+    static func announcement(_ record: String) -> String { ".\(record).next" }
+
     /// A model's folder's parent below ``models``, and its own name there.
     static func modelFolder(_ name: ModelName) -> (parent: String, name: String) {
         let segments = name.text.split(separator: "/")

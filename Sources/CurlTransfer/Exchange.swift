@@ -176,7 +176,16 @@ final class Exchange {
     }
 
     private func conclude(_ meter: BodyMeter, _ fault: TransferFault?) -> TransferFault? {
-        guard var fault else { return meter.shortfall() }
+        guard var fault else {
+            guard let short = meter.shortfall() else { return nil }
+            // The answer came whole, and is something else: its rest does not exist.
+            let found = Diagnosis.of(contentType: outcome.contentType, firstBytes: outcome.firstBytes)
+            guard let found, let end = meter.end else { return short }
+            var other = TransferFault(.sizeMismatch, "the answer has \(meter.position) bytes, the file \(end)")
+                .diagnosed(found)
+            other.mustRestart = true
+            return other
+        }
         // Servers that end a body without a length by cutting the connection have sent it all the same.
         if meter.position == meter.end { return nil }
         let got = meter.end.map { "got \(meter.position) of \($0) bytes" } ?? "got \(meter.position) bytes"

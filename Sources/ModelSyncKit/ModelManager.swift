@@ -51,7 +51,7 @@ public struct ModelManager: Sendable {
                 return (plan, results, notes)
             }
         // The run has been: its report is not to be lost with a disk that is full by now.
-        do throws(SyncError) { try await store.save(report: report.json, runID: report.runID) } catch {
+        do throws(SyncError) { try await keep(&report, in: store) } catch {
             report.notes.append("the report could not be kept in the store: \(error.message)")
         }
         return report
@@ -67,14 +67,19 @@ public struct ModelManager: Sendable {
         var thorough = configuration
         thorough.options.depth = .full
         let engine = engine(store, NoTransport(), thorough)
-        let report = await ReportBuilder(command: "verify", store: self.store, configuration: configuration)
+        var report = await ReportBuilder(command: "verify", store: self.store, configuration: configuration)
             .report(on: wanted) { () throws(SyncError) in
                 let plan = try await engine.plan(wanted)
                 return (plan, engine.verdict(plan), [])
             }
         // A store on a read-only file system can be verified all the same.
-        try? await store.save(report: report.json, runID: report.runID)
+        try? await keep(&report, in: store)
         return report
+    }
+
+    private func keep(_ report: inout SyncReport, in store: DiskStore) async throws(SyncError) {
+        try await store.save(report: report.json, runID: report.runID)
+        report.storedPath = store.reportPath(report.runID)
     }
 
     /// As ``verify(_:)``, and fetches again what is missing or corrupt.

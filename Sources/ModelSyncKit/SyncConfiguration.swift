@@ -33,7 +33,7 @@ public struct SyncConfiguration: Sendable {
     public var defaultStore: String {
         if let named = environment("MODELSYNC_STORE"), !named.isEmpty { return absolute(named) }
         if let cache = environment("XDG_CACHE_HOME"), cache.hasPrefix("/") { return cache + "/modelsync" }
-        return (environment("HOME") ?? "") + "/.cache/modelsync"
+        return (environment("HOME").flatMap { $0.isEmpty ? nil : $0 } ?? Self.homeFolder()) + "/.cache/modelsync"
     }
 
     /// A path made absolute, with no `/` at its end.
@@ -54,6 +54,12 @@ public struct SyncConfiguration: Sendable {
     private static func variable(_ name: String) -> String? {
         guard let value = unsafe getenv(name) else { return nil }
         return unsafe String(cString: value)
+    }
+
+    /// Of the user that the process runs as, where no variable tells: services often have none.
+    private static func homeFolder() -> String {
+        guard let entry = unsafe getpwuid(getuid()), let folder = unsafe entry.pointee.pw_dir else { return "/root" }
+        return unsafe String(cString: folder)
     }
 
     private static func currentFolder() -> String {

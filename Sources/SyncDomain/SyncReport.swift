@@ -150,6 +150,8 @@ public struct SyncReport: Sendable {
     public var error: SyncError?
     /// What is worth telling a person, and is no failure. Not part of the JSON.
     public var notes: [String]
+    /// Where it was kept, if it was. Not part of the JSON.
+    public var storedPath: String?
 
     /// Takes the parts as they are.
     public init(

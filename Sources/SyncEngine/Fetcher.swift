@@ -191,7 +191,9 @@ struct Fetcher {
     ) async throws(SyncError) -> (any BlobIngest)? {
         switch decision {
         case .fail(let error, let digest):
-            _ = await keep(digest, ingest, &progress)
+            let isKept = await keep(digest, ingest, &progress)
+            // Bytes that are known to be wrong are nothing to go on from.
+            if !isKept, error.code == .digestMismatch || progress.lastOutcome.mustRestart { try? ingest.restart() }
             throw told(error, progress)
         case .nextSource(let fromScratch, let digest):
             tell(job, .zero, progress)

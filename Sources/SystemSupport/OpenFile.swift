@@ -25,6 +25,24 @@ public final class OpenFile: Sendable {
         return OpenFile(descriptor: descriptor, path: path)
     }
 
+    /// Writes bytes to a device or a pipe that a user names, which has no positions.
+    ///
+    /// - Throws: the system's failure.
+    public static func writeStream(_ path: String, _ bytes: [UInt8]) throws(SystemFailure) {
+        let descriptor = uninterrupted { unsafe open(path, O_WRONLY | O_CLOEXEC) }
+        guard descriptor >= 0 else { throw .last("open", path) }
+        let file = OpenFile(descriptor: descriptor, path: path)
+        var done = 0
+        while done < bytes.count {
+            let count = unsafe bytes.withUnsafeBytes { bytes in
+                let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[done...])
+                return uninterrupted { unsafe Glibc.write(file.descriptor, rest.baseAddress, rest.count) }
+            }
+            guard count >= 0 else { throw .last("write", path) }
+            done += count
+        }
+    }
+
     /// What fstat(2) tells of the open file, whatever its name now holds.
     public func status() throws(SystemFailure) -> FileStatus {
         var status = stat()

@@ -61,7 +61,8 @@ struct VerifyCommand: AsyncParsableCommand {
         network.apply(to: &configuration)
         try arguments.apply(to: &configuration)
         let wanted = manifests.isEmpty ? nil : try await ManifestLoader(configuration: configuration).load(manifests)
-        let runner = Runner(global: global, arguments: arguments, configuration: configuration)
+        let runner = Runner(
+            global: global, arguments: arguments, configuration: configuration, createsStore: repair)
         let isRepair = repair
         try await runner.run { manager throws(SyncError) in
             isRepair ? try await manager.repair(wanted) : try await manager.verify(wanted)
@@ -74,8 +75,11 @@ struct Runner {
     let global: GlobalOptions
     let arguments: RunArguments
     let configuration: SyncConfiguration
+    /// Whether what keeps it from beginning is a store that can't be created.
+    var createsStore = true
 
     func run(_ body: (ModelManager) async throws(SyncError) -> SyncReport) async throws {
+        Signals.beginRun()
         let target = try reportFile()
         let style = global.quiet && arguments.progress == .auto ? .none : arguments.progress
         let manager = ModelManager(
@@ -87,7 +91,7 @@ struct Runner {
         do throws(SyncError) { try target?.write(report.json) } catch {
             throw CommandFailure(message: error.message, status: .cannotCreate)
         }
-        SummaryText(report: report, target: target?.path, console: global.console)
+        SummaryText(report: report, target: target?.path, console: global.console, isJSON: style == .json)
             .print(toStandardOutput: arguments.report != "-", isQuiet: global.quiet)
         let status = ExitStatus(report)
         if status != .success { throw status.code }
@@ -100,9 +104,8 @@ struct Runner {
         }
     }
 
-    /// What keeps a run from beginning is a store that can't be made or used.
     private func cannotBegin(_ error: SyncError) -> CommandFailure {
-        let isStore = error.code == .storeIO || error.code == .storePermission || error.code == .storeNoSpace
+        let isStore = createsStore && [.storeIO, .storePermission, .storeNoSpace].contains(error.code)
         return CommandFailure(message: error.message, status: isStore ? .cannotCreate : ExitStatus(error))
     }
 }

@@ -13,6 +13,10 @@ struct Console: Sendable {
     static let standard = Console(color: .auto, isQuiet: false)
 
     private static let output = Mutex<[UInt8]>([])
+    private static let outputFailure = Mutex<Int32?>(nil)
+
+    /// Why results could not be written, if they could not: errno(3).
+    static var failure: Int32? { outputFailure.withLock { $0 } }
 
     private let isColored: Bool
     let isQuiet: Bool
@@ -41,10 +45,10 @@ struct Console: Sendable {
         if isLarge { flush() }
     }
 
-    /// Writes out what is held back. A reader that went away is no failure of the run.
+    /// Writes out what is held back. A reader that went away is no failure of the run; a full disk is.
     static func flush() {
         output.withLock { output in
-            writeAll(output, to: 1)
+            if let code = writeAll(output, to: 1), code != EPIPE { outputFailure.withLock { $0 = $0 ?? code } }
             output.removeAll(keepingCapacity: true)
         }
     }
@@ -69,15 +73,18 @@ struct Console: Sendable {
         if case .invalid(let issues) = failure { Self.log(issues.description) } else { error(failure.description) }
     }
 
-    private static func writeAll(_ bytes: [UInt8], to descriptor: Int32) {
+    /// Returns errno(3) where it fails.
+    @discardableResult
+    private static func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32? {
         unsafe bytes.withUnsafeBytes { bytes in
             var done = 0
             while done < bytes.count {
                 let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[done...])
                 let count = unsafe Glibc.write(descriptor, rest.baseAddress, rest.count)
-                if count < 0 && errno != EINTR { return }
+                if count < 0 && errno != EINTR { return errno }
                 done += max(0, count)
             }
+            return nil
         }
     }
 }

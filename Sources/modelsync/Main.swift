@@ -8,11 +8,17 @@ enum Main {
     // Not async: an async entrance has started threads with an open signal mask before its first line.
     static func main() {
         Signals.block()
+        Descriptors.raiseLimit()
         // The task exists to be cancelled by a signal, and ends the process itself. Detached: this function is the main
         // actor's, and its thread waits for signals.
         let run = Task.detached {
-            let code = await runCommand()
+            var code = await runCommand()
             Console.flush()
+            if let failure = Console.failure {
+                let reason = unsafe String(cString: strerror(failure)).lowercased()
+                Console.standard.error("the results can't be written to standard output: \(reason)")
+                if code == 0 { code = ExitStatus.inputOutput.rawValue }
+            }
             exit(code)
         }
         Signals.wait { run.cancel() }

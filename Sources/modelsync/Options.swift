@@ -26,6 +26,10 @@ struct GlobalOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Colour messages: auto, always or never.", valueName: "when"))
     var color = Console.Color.auto
 
+    func validate() throws {
+        if store?.isEmpty == true { throw ValidationError("--store needs the name of a folder") }
+    }
+
     var console: Console { Console(color: color, isQuiet: quiet) }
 }
 
@@ -87,6 +91,7 @@ struct RunArguments: ParsableArguments {
         configuration.options.attempts = retries
         let offlineVariable = configuration.environment("MODELSYNC_OFFLINE")?.lowercased()
         configuration.options.isOffline = offline || ["1", "true", "yes", "on"].contains(offlineVariable)
+        defer { configuration.options.jobs = min(configuration.options.jobs, Descriptors.jobLimit) }
         if let jobs {
             configuration.options.jobs = jobs
         } else if let text = configuration.environment("MODELSYNC_JOBS"), !text.isEmpty {

@@ -7,6 +7,11 @@ import Synchronization
 /// is found again by its length.
 enum Signals {
     private static let first = Atomic<Int32>(0)
+    private static let hasRun = Atomic<Bool>(false)
+
+    /// From now on there is something to end cleanly. Before it, the first signal ends the process at once: it may be
+    /// reading a manifest from a pipe that nobody writes to.
+    static func beginRun() { hasRun.store(true, ordering: .relaxed) }
 
     /// The first signal that came, if one did.
     static var received: Int32? {
@@ -29,7 +34,7 @@ enum Signals {
             var signal: Int32 = 0
             guard unsafe sigwait(&set, &signal) == 0 else { continue }
             let (isFirst, _) = first.compareExchange(expected: 0, desired: signal, ordering: .relaxed)
-            guard isFirst else { _exit(128 + signal) }
+            guard isFirst, hasRun.load(ordering: .relaxed) else { _exit(128 + signal) }
             onFirst()
         }
     }

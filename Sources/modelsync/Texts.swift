@@ -69,20 +69,50 @@ struct SummaryText {
     /// Where the report was also written.
     let target: String?
     let console: Console
+    /// Standard error is JSON Lines: the events have told what failed, and one more tells the end.
+    let isJSON: Bool
 
     func print(toStandardOutput: Bool, isQuiet: Bool) {
+        if isJSON { Console.log(String(decoding: json, as: UTF8.self)) } else { printFailures() }
+        let lines = [headline] + ((target ?? report.storedPath).map { ["report: \($0)"] } ?? [])
+        for line in lines {
+            if toStandardOutput {
+                if !isQuiet { Console.print(line) }
+            } else if !isJSON {
+                console.note(line)
+            }
+        }
+    }
+
+    /// What failed for one reason is told once.
+    private func printFailures() {
         for note in report.notes { console.note("note: \(note)") }
         if let error = report.error { console.error(error.message) }
-        for result in report.results {
-            guard let error = result.error, result.outcome == .failed else { continue }
-            console.error(error.message)
+        var counts: [String: Int] = [:]
+        let messages = report.results.compactMap { $0.outcome == .failed ? $0.error?.message : nil }
+        for message in messages { counts[message, default: 0] += 1 }
+        for message in messages {
+            guard let count = counts.removeValue(forKey: message) else { continue }
+            console.error(count > 1 ? "\(message) (\(count) files)" : message)
         }
-        let isStored = report.error == nil || report.outcome == .cancelled
-        let stored = isStored ? "\(report.store)/runs/\(report.runID).json" : nil
-        let lines = [headline] + ((target ?? stored).map { ["report: \($0)"] } ?? [])
-        for line in lines {
-            if !toStandardOutput { console.note(line) } else if !isQuiet { Console.print(line) }
+    }
+
+    private var json: [UInt8] {
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.key("event")
+            writer.string("ended")
+            writer.key("outcome")
+            writer.string(report.outcome.rawValue)
+            writer.key("report")
+            writer.stringOrNull(target ?? report.storedPath)
+            writer.key("notes")
+            writer.strings(report.notes)
+            guard let error = report.error else { return }
+            writer.key("error")
+            error.write(to: &writer)
         }
+        return writer.bytes
     }
 
     private var headline: String {

@@ -111,6 +111,14 @@ import Testing
         #expect(outcome.firstBytes == page && outcome.contentType == "text/html" && sink.begins.isEmpty)
     }
 
+    @Test func webPageOfUnknownLengthIsDiagnosedAtItsEnd() async throws {
+        let page = Array("<!doctype html><title>log in</title>".utf8)
+        server.script("/a", [.ok(page).header("Content-Type", "text/html").chunked()])
+        let outcome = try await fetch(server.url("/a"), size: size)
+        #expect(outcome.error?.code == .sizeMismatch && outcome.error?.diagnosis == .htmlPage)
+        #expect(outcome.error?.isRetryable == false && outcome.mustRestart)
+    }
+
     @Test func pointerFileIsDiagnosed() async throws {
         let pointer = Array("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n".utf8)
         server.script("/a", [.ok(pointer)])

@@ -35,8 +35,6 @@ public struct SystemFailure: Error, Sendable, Hashable, CustomStringConvertible 
     public var isNoDevice: Bool { code == ENXIO || code == ENODEV }
     /// This user may not; EPERM is not meant, which file systems answer for what they can't.
     public var isPermission: Bool { code == EACCES }
-    /// Another open file holds the lock.
-    public var wouldBlock: Bool { code == EWOULDBLOCK }
     /// The file system can't do this at all, as opposed to not now: no hard links, no exchange.
     public var isUnsupported: Bool { [EPERM, EOPNOTSUPP, ENOSYS, EINVAL, EMLINK, EXDEV].contains(code) }
 

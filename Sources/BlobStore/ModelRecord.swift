@@ -14,10 +14,7 @@ enum ModelRecord {
             writer.string(schema)
             writer.key("name")
             writer.string(model.name.text)
-            for (key, value) in [
-                ("version", model.version), ("description", model.description), ("license", model.license),
-                ("homepage", model.homepage),
-            ] {
+            for (key, value) in model.facts {
                 guard let value else { continue }
                 writer.key(key)
                 writer.string(value)

@@ -99,17 +99,6 @@ public final class CurlTransport: Transferring, Sendable {
     }
 }
 
-/// Makes a transport, and shuts it down when the body has ended, however it ends.
-///
-/// - Throws: what the body throws, or what ``CurlTransport/init(options:)`` does.
-public func withTransport<Value>(
-    _ options: CurlTransport.Options = .init(), _ body: (CurlTransport) async throws -> Value
-) async throws -> Value {
-    let transport = try CurlTransport(options: options)
-    defer { transport.shutDown() }
-    return try await body(transport)
-}
-
 /// The process-wide part of libcurl, set up once and never taken down: others may use it as well.
 private enum Library {
     static let isReady: Bool = {

@@ -49,6 +49,11 @@ public struct Model: Sendable, Hashable {
         self.files = files
     }
 
+    /// What is known about it in words, by the manifest's keys and in their order; nil for what the manifest left out.
+    public var facts: [(key: String, value: String?)] {
+        [("version", version), ("description", description), ("license", license), ("homepage", homepage)]
+    }
+
     /// The sum of the sizes of its files, in bytes.
     public var size: Int64 { files.reduce(0) { $0 + $1.size } }
 }

@@ -152,10 +152,8 @@ enum ModelText {
 
     static func printDetails(_ model: Model) {
         Console.print(model.name.text)
-        for (key, value) in [
-            ("version", model.version), ("description", model.description), ("license", model.license),
-            ("homepage", model.homepage), ("tags", model.tags.isEmpty ? nil : model.tags.joined(separator: ", ")),
-        ] {
+        let tags = model.tags.isEmpty ? nil : model.tags.joined(separator: ", ")
+        for (key, value) in model.facts + [("tags", tags)] {
             if let value { Console.print("  \(key): \(value)") }
         }
         Console.print("  files: \(model.files.count), \(HumanFormat.bytes(model.size))")
@@ -196,10 +194,7 @@ enum ModelText {
         writer.object { writer in
             writer.key("name")
             writer.string(model.name.text)
-            for (key, value) in [
-                ("version", model.version), ("description", model.description), ("license", model.license),
-                ("homepage", model.homepage),
-            ] {
+            for (key, value) in model.facts {
                 writer.key(key)
                 writer.stringOrNull(value)
             }

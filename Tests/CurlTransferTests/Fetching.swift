@@ -13,6 +13,15 @@ func quickOptions(credentials: Credentials = Credentials(), netrcFile: String = 
         connectTimeout: .seconds(10), stallTimeout: .seconds(20), netrcFile: netrcFile, credentials: credentials)
 }
 
+/// Makes a transport, and shuts it down when the body has ended, however it ends.
+func withTransport<Value>(
+    _ options: CurlTransport.Options = .init(), _ body: (CurlTransport) async throws -> Value
+) async throws -> Value {
+    let transport = try CurlTransport(options: options)
+    defer { transport.shutDown() }
+    return try await body(transport)
+}
+
 /// One transfer with a transport of its own.
 func fetch(
     _ url: SourceURL, size: Int64? = nil, offset: Int64 = 0, validator: String? = nil,

@@ -30,11 +30,14 @@ let package = Package(
         .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .target(name: "CSHA256Lanes"),
         .target(name: "SyncDomain", swiftSettings: settings),
         .target(name: "SystemSupport", dependencies: ["SyncDomain", "CLinux"], swiftSettings: settings),
         .target(name: "YAMLManifest", dependencies: ["SyncDomain", "CLibYAML"], swiftSettings: settings),
         .target(name: "CurlTransfer", dependencies: ["SyncDomain", "SystemSupport", "CCurl"], swiftSettings: settings),
-        .target(name: "BlobStore", dependencies: ["SyncDomain", "SystemSupport", "COpenSSL"], swiftSettings: settings),
+        .target(
+            name: "BlobStore", dependencies: ["SyncDomain", "SystemSupport", "COpenSSL", "CSHA256Lanes"],
+            swiftSettings: settings),
         .target(name: "SyncEngine", dependencies: ["SyncDomain"], swiftSettings: settings),
         .target(
             name: "ModelSyncKit",

@@ -103,8 +103,7 @@ final class DiskIngest: BlobIngest {
     private static let journalThreshold: Int64 = 1 << 20
 
     private struct State {
-        var byteCount: Int64
-        var stream: HashStream
+        var stream: any HashStreaming
         /// The digest of all the bytes that are there, once it is known.
         var verdict: SHA256Digest?
         /// Whose bytes come next.
@@ -120,6 +119,8 @@ final class DiskIngest: BlobIngest {
     private let size: Int64
     private let file: OpenFile
     private let state: Mutex<State>
+    /// Held through each write: the next one goes on where it ended.
+    private let buffer: Mutex<WriteBuffer>
 
     init(store: DiskStore, digest: SHA256Digest, size: Int64, file: OpenFile, byteCount: Int64) {
         self.store = store
@@ -127,15 +128,16 @@ final class DiskIngest: BlobIngest {
         self.size = size
         self.file = file
         let stream = store.hashes.stream(file)
-        state = Mutex(State(byteCount: byteCount, stream: stream))
+        state = Mutex(State(stream: stream))
+        buffer = Mutex(WriteBuffer(written: byteCount))
         if byteCount > 0 {
             let journal = readJournal()
             state.withLock { $0.validated = journal }
-            store.hashes.advance(stream, to: byteCount)
+            stream.advance(to: byteCount)
         }
     }
 
-    var byteCount: Int64 { state.withLock { $0.byteCount } }
+    var byteCount: Int64 { buffer.withLock { $0.byteCount } }
 
     func validator(for source: SourceURL) -> Validator? {
         guard let known = state.withLock({ $0.validated }),
@@ -166,24 +168,21 @@ final class DiskIngest: BlobIngest {
         guard Int64(bytes.byteCount) <= size - offset else {
             throw SyncError(.sizeMismatch, "\(digest): more than the \(size) bytes that it has were offered")
         }
-        try mapped { () throws(SystemFailure) in try file.write(bytes, at: offset) }
-        let (stream, count) = state.withLock { state in
-            state.byteCount = offset + Int64(bytes.byteCount)
-            state.verdict = nil
-            return (state.stream, state.byteCount)
+        let isLast = offset + Int64(bytes.byteCount) == size
+        try mapped { () throws(SystemFailure) in
+            try writing { buffer throws(SystemFailure) in try buffer.append(bytes, isLast: isLast, to: file) }
         }
-        store.hashes.advance(stream, to: count)
     }
 
     func restart() throws(SyncError) {
         _ = try openCount()
+        buffer.withLock { $0 = WriteBuffer(written: 0) }
         try mapped { () throws(SystemFailure) in try file.resize(to: 0) }
         let fresh = store.hashes.stream(file)
         let old = state.withLock { state in
             defer {
                 state.stream = fresh
                 state.verdict = nil
-                state.byteCount = 0
                 state.validated = nil
             }
             return state.stream
@@ -211,21 +210,23 @@ final class DiskIngest: BlobIngest {
     ///
     /// - Throws: after the end: the file may be a blob by now, or another process's.
     private func openCount() throws(SyncError) -> Int64 {
-        let (count, isClosed) = state.withLock { ($0.byteCount, $0.isClosed) }
-        guard !isClosed else {
+        guard !state.withLock({ $0.isClosed }) else {
             throw SyncError(.storeIO, "\(digest): bytes were offered after the end of this download")
         }
-        return count
+        return byteCount
     }
 
     /// The digest of all that is there. A stream ends with its digest, or with its failure: what comes after that, more
     /// bytes or another try, is hashed by a new one.
     private func hashed(_ count: Int64) async throws(SyncError) -> SHA256Digest {
+        if buffer.withLock({ !$0.isEmpty }) {
+            try await store.blocking { [self] () throws(SystemFailure) in try flush() }
+        }
         let (stream, known) = state.withLock { ($0.stream, $0.verdict) }
         if let known { return known }
         let fresh = store.hashes.stream(file)
         do throws(SyncError) {
-            let got = try await store.hashes.digest(of: stream, count: count)
+            let got = try await stream.digest(of: count)
             state.withLock { state in
                 state.stream = fresh
                 state.verdict = got
@@ -238,12 +239,15 @@ final class DiskIngest: BlobIngest {
     }
 
     func close() {
-        let (stream, count, wasClosed) = state.withLock { state in
+        let (stream, wasClosed) = state.withLock { state in
             defer { state.isClosed = true }
-            return (state.stream, state.byteCount, state.isClosed)
+            return (state.stream, state.isClosed)
         }
         guard !wasClosed else { return }
         stream.cancel()
+        // What a full disk does not take is fetched again.
+        try? flush()
+        let count = buffer.withLock { $0.written }
         // Only while the lock is held, so that no other process has begun to fill it.
         if count == 0 {
             removeJournal()
@@ -287,6 +291,27 @@ final class DiskIngest: BlobIngest {
             return !state.isReserved
         }
         if isFirst && size > 0 { try file.reserve(size) }
+    }
+
+    private func flush() throws(SystemFailure) {
+        try writing { buffer throws(SystemFailure) in try buffer.flush(to: file) }
+    }
+
+    /// Writes through the buffer, and has what got into the file hashed.
+    private func writing(_ body: (inout WriteBuffer) throws(SystemFailure) -> Void) throws(SystemFailure) {
+        let (before, after, result) = buffer.withLock { buffer -> (Int64, Int64, Result<Void, SystemFailure>) in
+            let before = buffer.written
+            let result = Result { () throws(SystemFailure) in try body(&buffer) }
+            return (before, buffer.written, result)
+        }
+        if after > before {
+            let stream = state.withLock { state in
+                state.verdict = nil
+                return state.stream
+            }
+            stream.advance(to: after)
+        }
+        try result.get()
     }
 
     private func mapped(_ body: () throws(SystemFailure) -> Void) throws(SyncError) {

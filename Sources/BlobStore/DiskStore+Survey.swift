@@ -3,8 +3,8 @@ internal import Synchronization
 internal import SystemSupport
 
 extension DiskStore {
-    /// Looks at names and times on one thread, then hashes what these leave open, a few files at once. A file that can't be
-    /// read is damaged, and no failure.
+    /// Looks at names and times on one thread, then hashes what these leave open. A file that can't be read is damaged, and no
+    /// failure.
     public func survey(
         _ manifest: Manifest, depth: VerifyDepth, progress: @escaping @Sendable (Int64) -> Void
     ) async throws(SyncError) -> Inventory {
@@ -20,32 +20,20 @@ extension DiskStore {
         return settle(survey, manifest, verdicts)
     }
 
-    /// One digest a question, nil for a file that could not be read; a few at once.
+    /// One digest a question, nil for a file that could not be read.
     private func hashAll(
         _ questions: [Surveyor.Question], progress: @escaping @Sendable (Int64) -> Void
     ) async throws(SyncError) -> [SHA256Digest?] {
-        var verdicts = [SHA256Digest?](repeating: nil, count: questions.count)
-        await withTaskGroup(of: (Int, SHA256Digest?).self) { group in
-            for index in questions.indices {
-                if index >= 8, let (done, digest) = await group.next() { verdicts[done] = digest }
-                group.addTask { (index, await self.hash(questions[index], progress: progress)) }
-            }
-            for await (done, digest) in group { verdicts[done] = digest }
-        }
+        let digests = await hashes.digests(
+            questions.map { question in
+                HashJob(
+                    size: question.size,
+                    open: { () throws(SystemFailure) in
+                        try question.folder.folder(question.parent).file(question.name, .read)
+                    }, progress: progress)
+            })
         if Task.isCancelled { throw .cancelled("looking at \(path)") }
-        return verdicts
-    }
-
-    private func hash(
-        _ question: Surveyor.Question, progress: @escaping @Sendable (Int64) -> Void
-    ) async -> SHA256Digest? {
-        let file = try? await blocking { () throws(SystemFailure) in
-            let file = try question.folder.folder(question.parent).file(question.name, .read)
-            file.adviseSequential()
-            return file
-        }
-        guard let file, !Task.isCancelled else { return nil }
-        return try? await hashes.digest(of: hashes.stream(file, progress: progress), count: question.size)
+        return digests
     }
 
     private func settle(_ survey: Surveyor.Findings, _ manifest: Manifest, _ verdicts: [SHA256Digest?]) -> Inventory {

@@ -38,6 +38,19 @@ public protocol BlobIngest: TransferSink {
     func close()
 }
 
+/// The digest of a file whose bytes are still coming: implemented by BlobStore's hash service. From any thread.
+public protocol HashStreaming: Sendable {
+    /// Says that the file's first `count` bytes are there and will not change. Numbers that are no news do nothing.
+    func advance(to count: Int64)
+    /// The digest of the first `count` bytes, all of which are there; no fewer than ``advance(to:)`` was told. Once a
+    /// stream.
+    ///
+    /// - Throws: `store.io` if the file can't be read or is shorter; `cancelled` if the task or the stream is.
+    func digest(of count: Int64) async throws(SyncError) -> SHA256Digest
+    /// Ends the stream: whoever awaits its digest gets `cancelled`. A second call does nothing.
+    func cancel()
+}
+
 /// The local folder that holds the models, as the engine uses it: implemented by BlobStore.
 public protocol ModelStoring: Sendable {
     /// The store's folder, absolute.

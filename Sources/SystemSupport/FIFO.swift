@@ -7,6 +7,13 @@ package struct FIFO<Element> {
 
     package init() {}
 
+    package var count: Int { elements.count - next }
+
+    /// Whether one of those that wait is such.
+    package func contains(where isSuch: (Element) -> Bool) -> Bool {
+        elements[next...].contains { $0.map(isSuch) ?? false }
+    }
+
     package mutating func append(_ element: Element) { elements.append(element) }
 
     /// The first element; nil where there is none.

@@ -148,11 +148,6 @@ public final class OpenFile: Sendable {
         guard futimens(descriptor, nil) == 0 else { throw .last("futimens", path) }
     }
 
-    /// Tells the kernel that the file will be read from start to end.
-    public func adviseSequential() {
-        _ = posix_fadvise(descriptor, 0, 0, Int32(POSIX_FADV_SEQUENTIAL))
-    }
-
     /// Takes the file's lock (flock(2)): the kernel drops it when the last reference goes, or the process dies.
     ///
     /// - Returns: false if another open file holds it in a way that excludes this.

@@ -1,5 +1,6 @@
 import Foundation
 import SyncDomain
+import Synchronization
 import SystemSupport
 import TestSupport
 import Testing
@@ -8,7 +9,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1)))
 struct HashServiceTests {
-    private static let slice = Int(HashService.sliceBytes)
+    private static let slice = Int(HashStream.turnBytes)
     private static let buffer = 1 << 20
     private static let lengths =
         [0, 1, 63, 64, 65] + [buffer, slice, slice + buffer, 2 * slice].flatMap { [$0 - 1, $0, $0 + 1] }
@@ -17,6 +18,7 @@ struct HashServiceTests {
     @Test func digestsOfManyStreamsEqualTheOracles() async throws {
         try await TemporaryFolder.with { folder in
             let service = HashService(threads: 3)
+            defer { withExtendedLifetime(service) {} }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for (index, length) in Self.lengths.enumerated() {
                     let path = try folder.write(Payload.bytes(length, seed: UInt64(index)), to: "\(index)")
@@ -26,10 +28,10 @@ struct HashServiceTests {
                         var there = 0
                         while there < length {
                             there = min(length, there + random.next(upTo: 3 << 20))
-                            service.advance(stream, to: Int64(there))
+                            stream.advance(to: Int64(there))
                             await Task.yield()
                         }
-                        let digest = try await service.digest(of: stream, count: Int64(length))
+                        let digest = try await stream.digest(of: Int64(length))
                         #expect(digest.hex == (try Payload.sha256(ofFile: path)), "\(length) bytes")
                     }
                 }
@@ -44,8 +46,9 @@ struct HashServiceTests {
             let path = try folder.write(bytes, to: "file")
             let told = Counter()
             let service = HashService(threads: 1)
-            let digest = try await service.digest(
-                of: service.stream(try OpenFile.read(path)) { told.add($0) }, count: Int64(bytes.count))
+            defer { withExtendedLifetime(service) {} }
+            let stream = service.stream(try OpenFile.read(path)) { told.add($0) }
+            let digest = try await stream.digest(of: Int64(bytes.count))
             #expect(digest == (try Payload.digest(bytes)))
             #expect(told.sum == Int64(bytes.count))
         }
@@ -56,7 +59,8 @@ struct HashServiceTests {
             let bytes = Payload.bytes(100_000, seed: 2)
             let path = try folder.write(bytes, to: "file")
             let service = HashService(threads: 1)
-            let digest = try await service.digest(of: service.stream(try OpenFile.read(path)), count: 70_000)
+            defer { withExtendedLifetime(service) {} }
+            let digest = try await service.stream(try OpenFile.read(path)).digest(of: 70_000)
             #expect(digest == (try Payload.digest(Array(bytes.prefix(70_000)))))
         }
     }
@@ -66,10 +70,11 @@ struct HashServiceTests {
             let length = Self.slice + 1000
             let path = try folder.write(Payload.bytes(length, seed: 3), to: "file")
             let service = HashService(threads: 2)
+            defer { withExtendedLifetime(service) {} }
             let stream = service.stream(try OpenFile.read(path))
-            service.advance(stream, to: Int64(length))
+            stream.advance(to: Int64(length))
             try overwrite(path, Payload.bytes(Self.slice / 2, seed: 3))
-            #expect(await failure { try await service.digest(of: stream, count: Int64(length)) }?.code == .storeIO)
+            #expect(await failure { try await stream.digest(of: Int64(length)) }?.code == .storeIO)
         }
     }
 
@@ -77,21 +82,22 @@ struct HashServiceTests {
         try await TemporaryFolder.with { folder in
             let path = try folder.write(Payload.bytes(1000, seed: 4), to: "file")
             let service = HashService(threads: 1)
+            defer { withExtendedLifetime(service) {} }
             let early = service.stream(try OpenFile.read(path))
             early.cancel()
             early.cancel()
-            service.advance(early, to: 1000)
-            #expect(await failure { try await service.digest(of: early, count: 1000) }?.code == .cancelled)
+            early.advance(to: 1000)
+            #expect(await failure { try await early.digest(of: 1000) }?.code == .cancelled)
 
             let task = Task {
                 while !Task.isCancelled { await Task.yield() }
                 return await failure {
-                    try await service.digest(of: service.stream(try OpenFile.read(path)), count: 1000)
+                    try await service.stream(try OpenFile.read(path)).digest(of: 1000)
                 }
             }
             task.cancel()
             #expect(await task.value?.code == .cancelled)
-            #expect(try await service.digest(of: service.stream(try OpenFile.read(path)), count: 1000).hex.count == 64)
+            #expect(try await service.stream(try OpenFile.read(path)).digest(of: 1000).hex.count == 64)
         }
     }
 
@@ -101,12 +107,13 @@ struct HashServiceTests {
             let bytes = Payload.bytes(200_000, seed: 5)
             let (path, digest) = (try folder.write(bytes, to: "file"), try Payload.digest(bytes))
             let service = HashService(threads: 2)
+            defer { withExtendedLifetime(service) {} }
             await withTaskGroup(of: Void.self) { group in
                 for index in 0..<200 {
                     group.addTask {
                         guard let file = try? OpenFile.read(path) else { return }
                         let stream = service.stream(file)
-                        async let answer = outcome(of: stream, service)
+                        async let answer = outcome(of: stream)
                         if index % 2 == 0 { stream.cancel() }
                         switch await answer {
                         case .success(let got): #expect(got == digest)
@@ -118,23 +125,21 @@ struct HashServiceTests {
         }
     }
 
-    /// With a queue that is never empty, as a verification of a hundred thousand files keeps it.
-    @Test func filesAreClosedAsTheyAreDone() async throws {
+    /// However many wait: a verification of a hundred thousand files must not run out of descriptors.
+    @Test func noMoreFilesAreOpenThanThereAreLanes() async throws {
         try await TemporaryFolder.with { folder in
-            let path = try folder.write(Payload.bytes(Self.slice, seed: 6), to: "counted file")
-            let service = HashService(threads: 1)
-            let (first, last) = (Gate(), Gate())
-            func enqueue(behind gate: Gate?) throws {
-                let stream = service.stream(try OpenFile.read(path)) { _ in gate?.wait() }
-                service.advance(stream, to: Int64(Self.slice))
+            let path = try folder.write(Payload.bytes(100, seed: 6), to: "counted file")
+            let schedule = HashSchedule.measured
+            let service = HashService(threads: 1, schedule: schedule)
+            defer { withExtendedLifetime(service) {} }
+            let most = Mutex(0)
+            let job = HashJob(size: 100, open: { () throws(SystemFailure) in try OpenFile.read(path) }) { _ in
+                let count = openCount(of: path)
+                most.withLock { $0 = max($0, count) }
             }
-            try enqueue(behind: first)
-            for _ in 0..<20 { try enqueue(behind: nil) }
-            try enqueue(behind: last)
-            try enqueue(behind: nil)
-            first.open()
-            defer { last.open() }
-            try await eventually("all but the last are closed", within: .seconds(20)) { openCount(of: path) <= 2 }
+            let digests = await service.digests(Array(repeating: job, count: 100))
+            #expect(digests.allSatisfy { $0 == digests[0] && $0 != nil })
+            #expect((1...schedule.width).contains(most.withLock { $0 }))
         }
     }
 
@@ -142,26 +147,15 @@ struct HashServiceTests {
         try TemporaryFolder.withNow { folder in
             let path = try folder.write(Payload.bytes(Self.slice * 2, seed: 7), to: "file")
             let service = HashService(threads: 2)
-            for _ in 0..<8 { service.advance(service.stream(try OpenFile.read(path)), to: Int64(Self.slice * 2)) }
+            defer { withExtendedLifetime(service) {} }
+            for _ in 0..<8 { service.stream(try OpenFile.read(path)).advance(to: Int64(Self.slice * 2)) }
         }
     }
 }
 
-private func outcome(of stream: HashStream, _ service: HashService) async -> Result<SHA256Digest, SyncError> {
-    do throws(SyncError) { return .success(try await service.digest(of: stream, count: 200_000)) } catch {
+private func outcome(of stream: HashStream) async -> Result<SHA256Digest, SyncError> {
+    do throws(SyncError) { return .success(try await stream.digest(of: 200_000)) } catch {
         return .failure(error)
-    }
-}
-
-/// What a thread waits at until a test lets it go on.
-private final class Gate: Sendable {
-    private let isOpen = Monitor(false)
-
-    func wait() { isOpen.wait { $0 ? () : nil } }
-
-    func open() {
-        isOpen.withLock { $0 = true }
-        isOpen.notifyAll()
     }
 }
 

@@ -1,0 +1,128 @@
+internal import SystemSupport
+
+/// What waits to be hashed, and who takes how much of it.
+final class HashQueue: Sendable {
+    private let state: Monitor<State>
+
+    /// - Parameters:
+    ///   - threads: how many will take.
+    ///   - width: how many streams a thread should have at once.
+    init(threads: Int, width: Int) {
+        state = Monitor(State(seated: Array(repeating: 0, count: threads), width: width))
+    }
+
+    func put(_ stream: HashStream) {
+        let (isClosed, isWorthWaking) = state.withLock { state in
+            if state.isClosed { return (true, false) }
+            state.ready.append(stream)
+            return (false, state.isWorthWaking)
+        }
+        if isClosed { stream.cancel() }
+        if isWorthWaking { state.notifyOne() }
+    }
+
+    func put(_ batch: HashBatch) {
+        let isClosed = state.withLock { state in
+            if !state.isClosed { state.batches.append(batch) }
+            return state.isClosed
+        }
+        if isClosed { batch.cancel() }
+        state.notifyAll()
+    }
+
+    /// Says that a stream in the queue has become urgent.
+    func nudge() {
+        // Through the lock: else a thread that has looked at the stream before, and does not wait yet, would miss it.
+        state.withLock { _ in }
+        state.notifyOne()
+    }
+
+    /// Streams for a thread that has `kept` in its lanes and gives `back` those whose turn is over. With none in its
+    /// lanes it waits for some.
+    ///
+    /// Urgent streams are spread over all threads. The others gather in the lanes of as few threads as can take them,
+    /// since a pass over sixteen lanes costs as much as one over eight: the other cores are left to who receives the bytes.
+    ///
+    /// - Returns: nil after ``close()``.
+    func take(thread: Int, kept: Int, back: [HashStream]) -> [HashStream]? {
+        state.withLock { state in
+            state.seated[thread] = kept
+            for stream in back { state.ready.append(stream) }
+        }
+        let (taken, isMore) = state.wait { state -> (streams: [HashStream]?, isMore: Bool)? in
+            if state.isClosed { return (nil, false) }
+            let taken = state.take(for: thread, self)
+            return taken.isEmpty && kept == 0 ? nil : (taken, state.isWorthWaking)
+        }
+        // Whoever takes wakes the next for what is left, so that one notification for many streams is enough.
+        if isMore { state.notifyOne() }
+        return taken
+    }
+
+    /// Sends the threads away. Whoever waits for a digest, or asks for one later, is answered with `cancelled`.
+    func close() {
+        let (streams, batches) = state.withLock { state in
+            state.isClosed = true
+            var streams: [HashStream] = []
+            var batches: [HashBatch] = []
+            while let stream = state.ready.take() { streams.append(stream) }
+            while let batch = state.nextBatch() { batches.append(batch) }
+            return (streams, batches)
+        }
+        for stream in streams { stream.cancel() }
+        for batch in batches { batch.cancel() }
+        state.notifyAll()
+    }
+}
+
+private struct State {
+    var ready = FIFO<HashStream>()
+    var batches = FIFO<HashBatch>()
+    var current: HashBatch?
+    /// How many streams each thread has.
+    var seated: [Int]
+    let width: Int
+    var isClosed = false
+
+    init(seated: [Int], width: Int) {
+        self.seated = seated
+        self.width = width
+    }
+
+    /// Whether a thread with nothing to do should begin.
+    var isWorthWaking: Bool {
+        mutating get { ready.count >= width || hasUrgent }
+    }
+
+    private var hasUrgent: Bool {
+        mutating get { waitingInBatches > 0 || ready.contains { $0.isUrgent } }
+    }
+
+    private var waitingInBatches: Int {
+        mutating get {
+            while true {
+                if let current, current.waiting > 0 { return current.waiting }
+                current = batches.take()
+                if current == nil { return 0 }
+            }
+        }
+    }
+
+    mutating func take(for thread: Int, _ queue: HashQueue) -> [HashStream] {
+        let backlog = ready.count + waitingInBatches
+        guard backlog > 0, seated[thread] > 0 || isWorthWaking else { return [] }
+        let all = seated.reduce(backlog, +)
+        let share = hasUrgent ? min(width, (all + seated.count - 1) / seated.count) : width
+        var taken: [HashStream] = []
+        while seated[thread] < share, let stream = ready.take() ?? current?.next(queue) {
+            taken.append(stream)
+            seated[thread] += 1
+        }
+        return taken
+    }
+
+    mutating func nextBatch() -> HashBatch? {
+        defer { current = nil }
+        return current ?? batches.take()
+    }
+}

@@ -1,0 +1,197 @@
+internal import SyncDomain
+internal import Synchronization
+internal import SystemSupport
+
+/// One file being hashed: its bytes in turns, by whichever thread has a lane free. See ``HashService``.
+///
+/// Safe to use from any thread.
+final class HashStream: HashStreaming {
+    typealias Outcome = Result<SHA256Digest, SyncError>
+
+    /// Bytes that make it worth a lane's while, as a turn hashes them of a file that is still coming: then lanes that began
+    /// together also end together, and gather again.
+    static let patientBytes: Int64 = 1 << 20
+    /// A turn of a file that is all there; and bytes that may lie unhashed behind the frontier before more threads help.
+    static let turnBytes: Int64 = 4 << 20
+
+    /// A part of the file to hash: from where `state` stands up to `upTo`.
+    struct Turn {
+        var state: HashState
+        var upTo: Int64
+        /// Where the file ends, once that is known.
+        var end: Int64?
+        var pages: PageCare?
+    }
+
+    private enum Phase {
+        /// Waits for bytes.
+        case idle
+        /// In the queue, and not to be put there twice: two threads would hash it at once.
+        case queued
+        /// In a lane.
+        case seated
+    }
+
+    private struct State {
+        /// Contiguous bytes that are there.
+        var available: Int64 = 0
+        var end: Int64?
+        var hashed = HashState()
+        var phase = Phase.idle
+        var file: OpenFile?
+        var pages: PageCare?
+        var answer: (@Sendable (Outcome) -> Void)?
+        var outcome: Outcome?
+
+        var isUrgent: Bool { end != nil || available - hashed.byteCount >= HashStream.turnBytes }
+        var isReady: Bool {
+            outcome == nil && (end != nil || available - hashed.byteCount >= HashStream.patientBytes)
+        }
+
+        mutating func claim() -> Action {
+            guard phase == .idle, isReady else { return .none }
+            phase = .queued
+            return .put
+        }
+    }
+
+    private enum Action {
+        case none
+        case put
+        case nudge
+    }
+
+    private let queue: HashQueue
+    private let open: (@Sendable () throws(SystemFailure) -> OpenFile)?
+    private let progress: (@Sendable (Int64) -> Void)?
+    private let batch: HashBatch?
+    private let state: Mutex<State>
+
+    /// An open file whose bytes are still coming. `progress` is called on a hash thread with the bytes just hashed.
+    init(_ queue: HashQueue, _ file: OpenFile, progress: (@Sendable (Int64) -> Void)?) {
+        self.queue = queue
+        self.progress = progress
+        open = nil
+        batch = nil
+        state = Mutex(State(file: file))
+    }
+
+    /// A file that is all there, taken from the batch by a hash thread: it counts as queued.
+    init(_ queue: HashQueue, _ job: HashJob, in batch: HashBatch, answer: @escaping @Sendable (Outcome) -> Void) {
+        self.queue = queue
+        self.batch = batch
+        open = job.open
+        progress = job.progress
+        let pages = job.size >= PageCare.threshold ? PageCare(size: job.size) : nil
+        state = Mutex(
+            State(available: job.size, end: job.size, phase: .queued, pages: pages, answer: answer))
+    }
+
+    func advance(to count: Int64) {
+        let action: Action = state.withLock { state in
+            let wasUrgent = state.isUrgent
+            state.available = max(state.available, count)
+            return state.phase == .queued && !wasUrgent && state.isUrgent ? .nudge : state.claim()
+        }
+        perform(action)
+    }
+
+    func digest(of count: Int64) async throws(SyncError) -> SHA256Digest {
+        let outcome = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                finish(at: count) { continuation.resume(returning: $0) }
+            }
+        } onCancel: {
+            cancel()
+        }
+        return try outcome.get()
+    }
+
+    private func finish(at count: Int64, _ answer: @escaping @Sendable (Outcome) -> Void) {
+        let (action, known): (Action, Outcome?) = state.withLock { state in
+            if let outcome = state.outcome { return (.none, outcome) }
+            state.available = max(state.available, count)
+            state.end = count
+            state.answer = answer
+            return (state.phase == .queued ? .nudge : state.claim(), nil)
+        }
+        if let known { answer(known) } else { perform(action) }
+    }
+
+    func cancel() {
+        // The path is known once the file is open, and nobody waits for the answer before.
+        complete(.failure(.cancelled(state.withLock { $0.file?.path } ?? "hashing")))
+    }
+
+    /// Ends it with an outcome, unless it has one.
+    func complete(_ outcome: Outcome) {
+        let answer: (@Sendable (Outcome) -> Void)? = state.withLock { state in
+            guard state.outcome == nil else { return nil }
+            state.outcome = outcome
+            // The descriptor must not stay open for as long as somebody keeps the stream.
+            state.file = nil
+            return state.answer.take()
+        }
+        answer?(outcome)
+    }
+
+    private func perform(_ action: Action) {
+        switch action {
+        case .none: break
+        case .put: queue.put(self)
+        case .nudge: queue.nudge()
+        }
+    }
+}
+
+/// What a hash thread asks and tells.
+extension HashStream {
+    /// Whether it should not wait for others to share the lanes with: someone waits for the digest, or hashing has fallen
+    /// behind.
+    var isUrgent: Bool { state.withLock { $0.isUrgent } }
+
+    /// Whether its digest is no longer wanted.
+    var isOver: Bool {
+        if batch?.isCancelled == true { cancel() }
+        return state.withLock { $0.outcome != nil }
+    }
+
+    /// By the thread that took it from the queue.
+    ///
+    /// - Returns: nil if there is nothing to do: it was cancelled.
+    func beginTurn() -> Turn? {
+        guard !isOver else { return nil }
+        return state.withLock { state in
+            state.phase = .seated
+            // Before the end is known, only whole blocks: what is left of one is read again with the next.
+            let block = Int64(HashState.blockBytes)
+            let known = state.end ?? state.available / block * block
+            let most = state.end == nil ? Self.patientBytes : Self.turnBytes
+            return Turn(
+                state: state.hashed, upTo: min(known, state.hashed.byteCount + most), end: state.end,
+                pages: state.pages)
+        }
+    }
+
+    /// - Returns: whether the stream is to be put back into the queue.
+    func endTurn(_ hashed: HashState, _ pages: PageCare?) -> Bool {
+        state.withLock { state in
+            state.hashed = hashed
+            state.pages = pages
+            state.phase = .idle
+            return state.claim() == .put
+        }
+    }
+
+    /// The file; opened at the first call.
+    func openFile() throws(SystemFailure) -> OpenFile? {
+        if let file = state.withLock({ $0.file }) { return file }
+        guard let file = try open?() else { return nil }
+        state.withLock { $0.file = $0.outcome == nil ? file : nil }
+        return file
+    }
+
+    func report(_ bytes: Int64) {
+        if bytes > 0 { progress?(bytes) }
+    }
+}

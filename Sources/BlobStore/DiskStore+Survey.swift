@@ -3,8 +3,8 @@ internal import Synchronization
 internal import SystemSupport
 
 extension DiskStore {
-    /// Looks at names and times on one thread, then hashes what these leave open. A file that can't be read is damaged, and no
-    /// failure.
+    /// Looks at names and times on one thread, while the hash threads begin with what these leave open. A file that can't be
+    /// read is damaged, and no failure.
     public func survey(
         _ manifest: Manifest, depth: VerifyDepth, progress: @escaping @Sendable (Int64) -> Void
     ) async throws(SyncError) -> Inventory {
@@ -15,25 +15,18 @@ extension DiskStore {
             }
             return Inventory(models: models, bytesFree: free)
         }
-        let survey = try await blocking { () throws(SystemFailure) in try Surveyor(self, manifest, depth).look() }
-        let verdicts = try await hashAll(survey.questions, progress: progress)
-        return settle(survey, manifest, verdicts)
-    }
-
-    /// One digest a question, nil for a file that could not be read.
-    private func hashAll(
-        _ questions: [Surveyor.Question], progress: @escaping @Sendable (Int64) -> Void
-    ) async throws(SyncError) -> [SHA256Digest?] {
-        let digests = await hashes.digests(
-            questions.map { question in
-                HashJob(
-                    size: question.size,
-                    open: { () throws(SystemFailure) in
-                        try question.folder.folder(question.parent).file(question.name, .read)
-                    }, progress: progress)
-            })
-        if Task.isCancelled { throw .cancelled("looking at \(path)") }
-        return digests
+        let batch = hashes.batch()
+        do throws(SyncError) {
+            let survey = try await blocking { () throws(SystemFailure) in
+                try Surveyor(self, manifest, depth) { batch.add($0.job(progress)) }.look()
+            }
+            let verdicts = await batch.digests()
+            if Task.isCancelled { throw .cancelled("looking at \(path)") }
+            return settle(survey, manifest, verdicts)
+        } catch {
+            batch.cancel()
+            throw error
+        }
     }
 
     private func settle(_ survey: Surveyor.Findings, _ manifest: Manifest, _ verdicts: [SHA256Digest?]) -> Inventory {
@@ -103,6 +96,13 @@ struct Surveyor {
         var parent: String
         var name: String
         var places: [Place]
+
+        func job(_ progress: @escaping @Sendable (Int64) -> Void) -> HashJob {
+            let open = { @Sendable [folder, parent, name] () throws(SystemFailure) in
+                try folder.folder(parent).file(name, .read)
+            }
+            return HashJob(size: size, open: open, progress: progress)
+        }
     }
 
     struct Findings: Sendable {
@@ -120,6 +120,8 @@ struct Surveyor {
     private let store: DiskStore
     private let manifest: Manifest
     private let depth: VerifyDepth
+    /// Told of each question as it comes up, in order.
+    private let ask: (Question) -> Void
     private let blobs: Folder
     private let models: Folder
     private var partials: [SHA256Digest: FileStatus] = [:]
@@ -130,10 +132,13 @@ struct Surveyor {
     /// Of the model being looked at: its paths that are there and no folder.
     private var viewFiles = 0
 
-    init(_ store: DiskStore, _ manifest: Manifest, _ depth: VerifyDepth) throws(SystemFailure) {
+    init(
+        _ store: DiskStore, _ manifest: Manifest, _ depth: VerifyDepth, ask: @escaping (Question) -> Void
+    ) throws(SystemFailure) {
         self.store = store
         self.manifest = manifest
         self.depth = depth
+        self.ask = ask
         blobs = try Self.open(store, StoreLayout.blobs)
         models = try Self.open(store, StoreLayout.models)
         if manifest.mayShareDigests { seen.reserveCapacity(manifest.models.reduce(0) { $0 + $1.files.count }) }
@@ -243,7 +248,12 @@ struct Surveyor {
             blob.state != .intact || blob.question != nil || depth == .full
         {
             state.view = .other
-            ask(file, view, in: folder, at: place)
+            add(
+                Question(
+                    expected: file.sha256, size: file.size, isBlob: false,
+                    wasSealed: Seal.isIntact(view, file.sha256, size: file.size), status: view, folder: folder,
+                    parent: file.path.parent.map(String.init) ?? "", name: String(file.path.lastComponent),
+                    places: [place]))
         } else {
             state.view = .other
         }
@@ -271,7 +281,7 @@ struct Surveyor {
                 // Until the hash tells: `intact` for a whole seal, so that views of it count as current.
                 blob.state = isSealed ? .intact : .unsealed
                 blob.question = findings.questions.count
-                findings.questions.append(
+                add(
                     Question(
                         expected: file.sha256, size: file.size, isBlob: true, wasSealed: isSealed, status: status,
                         folder: blobs, parent: StoreLayout.blobFolder(file.sha256), name: file.sha256.hex,
@@ -286,13 +296,9 @@ struct Surveyor {
         return blob
     }
 
-    private mutating func ask(_ file: ModelFile, _ view: FileStatus, in folder: Folder, at place: Place) {
-        findings.questions.append(
-            Question(
-                expected: file.sha256, size: file.size, isBlob: false,
-                wasSealed: Seal.isIntact(view, file.sha256, size: file.size), status: view, folder: folder,
-                parent: file.path.parent.map(String.init) ?? "", name: String(file.path.lastComponent), places: [place])
-        )
+    private mutating func add(_ question: Question) {
+        findings.questions.append(question)
+        ask(question)
     }
 
     /// Names are only looked at where their number says that there are others than the known ones.

@@ -13,6 +13,12 @@ public struct SHA256Digest: Sendable, Hashable, Comparable, CustomStringConverti
         words = parser.words
     }
 
+    /// - Parameter words: the eight words of the final hash value (FIPS 180-4, 6.2.2), as numbers.
+    public init(words: SIMD8<UInt32>) {
+        func pair(_ index: Int) -> UInt64 { UInt64(words[index]) << 32 | UInt64(words[index + 1]) }
+        self.words = (pair(0), pair(2), pair(4), pair(6))
+    }
+
     /// - Parameter hex: 64 hex digits of either case, ASCII, nothing around them.
     /// - Throws: ``InvalidValue`` with what was got instead.
     public init(hex: some Sequence<UInt8>) throws(InvalidValue) {

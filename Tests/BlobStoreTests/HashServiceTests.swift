@@ -137,7 +137,9 @@ struct HashServiceTests {
                 let count = openCount(of: path)
                 most.withLock { $0 = max($0, count) }
             }
-            let digests = await service.digests(Array(repeating: job, count: 100))
+            let batch = service.batch()
+            for _ in 0..<100 { batch.add(job) }
+            let digests = await batch.digests()
             #expect(digests.allSatisfy { $0 == digests[0] && $0 != nil })
             #expect((1...schedule.width).contains(most.withLock { $0 }))
         }

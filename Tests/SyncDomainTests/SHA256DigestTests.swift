@@ -20,6 +20,12 @@ import Testing
         #expect(try String(decoding: SHA256Digest(bytes: bytes).hexBytes, as: UTF8.self) == hex)
     }
 
+    @Test func wordsAreTheSameDigestAsTheirHex() throws {
+        let words: SIMD8<UInt32> = [1, 0x2345_6789, 0xABCD_EF01, 0, 0xFFFF_FFFF, 0x8000_0000, 7, 0x1234_5678]
+        #expect(
+            SHA256Digest(words: words).hex == "0000000123456789abcdef0100000000ffffffff800000000000000712345678")
+    }
+
     @Test(arguments: [0, 31, 33, 64])
     func otherCountsOfBytesAreRefused(_ count: Int) {
         let error = #expect(throws: InvalidValue.self) { try SHA256Digest(bytes: repeatElement(1, count: count)) }

@@ -121,6 +121,9 @@ struct ThreadTests {
                 #expect(element == taken)
                 taken += 1
             }
+            #expect(queue.count == next - taken)
+            #expect(!queue.contains { !(taken..<next).contains($0) })
+            #expect(queue.contains { $0 == next - 1 } == (next > taken))
         }
         while let element = queue.take() {
             #expect(element == taken)

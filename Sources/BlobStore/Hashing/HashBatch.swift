@@ -2,7 +2,7 @@ internal import SyncDomain
 internal import Synchronization
 internal import SystemSupport
 
-/// A whole file to hash. See ``HashService/digests(_:)``.
+/// A whole file to hash. See ``HashBatch``.
 struct HashJob: Sendable {
     var size: Int64
     /// On a hash thread, when its turn comes: thousands may wait, and none is open then.
@@ -11,75 +11,95 @@ struct HashJob: Sendable {
     var progress: @Sendable (Int64) -> Void
 }
 
-/// Files that are hashed in order, and answered all together.
+/// Whole files that are hashed in the order in which they are added, and answered all together.
 final class HashBatch: Sendable {
-    typealias Answer = CheckedContinuation<[SHA256Digest?], Never>
+    private typealias Answer = CheckedContinuation<[SHA256Digest?], Never>
 
     private struct State {
+        var jobs: [HashJob] = []
+        /// The first that no thread has taken.
         var next = 0
-        var left: Int
-        var digests: [SHA256Digest?]
+        var digests: [SHA256Digest?] = []
+        var settled = 0
         var answer: Answer?
         var isCancelled = false
+        /// In the queue, or being taken from.
+        var isListed = false
+
+        var waiting: Int { isCancelled ? 0 : jobs.count - next }
+        var isDone: Bool { settled == (isCancelled ? next : jobs.count) }
     }
 
-    private let jobs: [HashJob]
-    private let state: Mutex<State>
+    private let queue: HashQueue
+    private let state = Mutex(State())
 
-    init(_ jobs: [HashJob]) {
-        self.jobs = jobs
-        state = Mutex(State(left: jobs.count, digests: Array(repeating: nil, count: jobs.count)))
+    init(_ queue: HashQueue) {
+        self.queue = queue
     }
 
-    var isCancelled: Bool { state.withLock { $0.isCancelled } }
-
-    /// Files that no thread has taken yet.
-    var waiting: Int { state.withLock { $0.isCancelled ? 0 : jobs.count - $0.next } }
-
-    /// The next file as a stream; nil when all are taken.
-    func next(_ queue: HashQueue) -> HashStream? {
-        let index: Int? = state.withLock { state in
-            guard !state.isCancelled, state.next < jobs.count else { return nil }
-            defer { state.next += 1 }
-            return state.next
+    /// Has the file hashed, from now on. Not after ``digests()``.
+    func add(_ job: HashJob) {
+        let mustList = state.withLock { state in
+            state.jobs.append(job)
+            state.digests.append(nil)
+            defer { state.isListed = true }
+            return !state.isListed
         }
-        return index.map { index in
-            HashStream(queue, jobs[index], in: self) { [self] in settle(index, $0) }
+        if mustList { queue.put(self) }
+    }
+
+    /// The digests of all files; nil for one that could not be read. If the task is cancelled it answers soon, with nil
+    /// for all that is not hashed yet. Once a batch.
+    func digests() async -> [SHA256Digest?] {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { answer in
+                update { $0.answer = answer }
+            }
+        } onCancel: {
+            cancel()
         }
     }
 
-    /// Answers with all digests once they are there; nil for a file that could not be read, or after a cancellation.
-    func start(_ answer: Answer, in queue: HashQueue) {
-        let digests: [SHA256Digest?]? = state.withLock { state in
-            if state.left == 0 { return state.digests }
-            state.answer = answer
-            return nil
-        }
-        if let digests { answer.resume(returning: digests) } else { queue.put(self) }
-    }
-
-    /// Takes what has not begun out of the work; what a thread is at ends at its next look.
+    /// Takes out what has not begun; what a thread is at ends at its next look.
     func cancel() {
-        finish { state in
-            guard !state.isCancelled else { return }
-            state.isCancelled = true
-            state.left -= jobs.count - state.next
-        }
+        update { $0.isCancelled = true }
     }
 
-    private func settle(_ index: Int, _ outcome: HashStream.Outcome) {
-        finish { state in
-            state.digests[index] = try? outcome.get()
-            state.left -= 1
-        }
-    }
-
-    private func finish(_ change: (inout State) -> Void) {
+    private func update(_ change: (inout State) -> Void) {
         let done: (answer: Answer, digests: [SHA256Digest?])? = state.withLock { state in
             change(&state)
-            guard state.left == 0, let answer = state.answer.take() else { return nil }
+            guard state.isDone, let answer = state.answer.take() else { return nil }
             return (answer, state.digests)
         }
         done?.answer.resume(returning: done?.digests ?? [])
+    }
+}
+
+/// What the queue and the hash threads ask.
+extension HashBatch {
+    var isCancelled: Bool { state.withLock { $0.isCancelled } }
+
+    /// How many files wait for a thread. With none the batch counts as out of the queue, until one is added.
+    func waiting() -> Int {
+        state.withLock { state in
+            state.isListed = state.waiting > 0
+            return state.waiting
+        }
+    }
+
+    /// The next file as a stream; nil when all are taken.
+    func next() -> HashStream? {
+        let taken: (index: Int, job: HashJob)? = state.withLock { state in
+            guard state.waiting > 0 else { return nil }
+            defer { state.next += 1 }
+            return (state.next, state.jobs[state.next])
+        }
+        guard let (index, job) = taken else { return nil }
+        return HashStream(queue, job, in: self) { [self] outcome in
+            update { state in
+                state.digests[index] = try? outcome.get()
+                state.settled += 1
+            }
+        }
     }
 }

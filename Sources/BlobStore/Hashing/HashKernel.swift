@@ -79,11 +79,4 @@ struct HashState: Sendable {
     ]
     /// Bytes that are in it.
     var byteCount: Int64 = 0
-
-    /// The digest, if it has the padding too.
-    var digest: SHA256Digest {
-        let bytes = (0..<32).lazy.map { UInt8(truncatingIfNeeded: hash[$0 / 4] >> (24 - 8 * ($0 % 4))) }
-        guard let digest = try? SHA256Digest(bytes: bytes) else { preconditionFailure("32 bytes are a digest") }
-        return digest
-    }
 }

@@ -51,7 +51,7 @@ final class HashQueue: Sendable {
         }
         let (taken, isMore) = state.wait { state -> (streams: [HashStream]?, isMore: Bool)? in
             if state.isClosed { return (nil, false) }
-            let taken = state.take(for: thread, self)
+            let taken = state.take(for: thread)
             return taken.isEmpty && kept == 0 ? nil : (taken, state.isWorthWaking)
         }
         // Whoever takes wakes the next for what is left, so that one notification for many streams is enough.
@@ -101,20 +101,20 @@ private struct State {
     private var waitingInBatches: Int {
         mutating get {
             while true {
-                if let current, current.waiting > 0 { return current.waiting }
+                if let waiting = current?.waiting(), waiting > 0 { return waiting }
                 current = batches.take()
                 if current == nil { return 0 }
             }
         }
     }
 
-    mutating func take(for thread: Int, _ queue: HashQueue) -> [HashStream] {
+    mutating func take(for thread: Int) -> [HashStream] {
         let backlog = ready.count + waitingInBatches
         guard backlog > 0, seated[thread] > 0 || isWorthWaking else { return [] }
         let all = seated.reduce(backlog, +)
         let share = hasUrgent ? min(width, (all + seated.count - 1) / seated.count) : width
         var taken: [HashStream] = []
-        while seated[thread] < share, let stream = ready.take() ?? current?.next(queue) {
+        while seated[thread] < share, let stream = ready.take() ?? current?.next() {
             taken.append(stream)
             seated[thread] += 1
         }

@@ -33,14 +33,6 @@ final class HashService: Sendable {
         HashStream(queue, file, progress: progress)
     }
 
-    /// The digests of whole files; nil for one that could not be read. If the task is cancelled it answers soon, with nil
-    /// for all that is not hashed yet.
-    func digests(_ jobs: [HashJob]) async -> [SHA256Digest?] {
-        let batch = HashBatch(jobs)
-        return await withTaskCancellationHandler {
-            await withCheckedContinuation { batch.start($0, in: queue) }
-        } onCancel: {
-            batch.cancel()
-        }
-    }
+    /// Opens a batch of whole files.
+    func batch() -> HashBatch { HashBatch(queue) }
 }

@@ -112,7 +112,7 @@ struct HashWorker {
         let state = HashState(hash: bank.hash(of: seat.lane), byteCount: seat.byteCount)
         if seat.isPadded {
             if let pages = seat.pages, let file = try? seat.stream.openFile() { pages.didEnd(file) }
-            seat.stream.complete(.success(state.digest))
+            seat.stream.complete(.success(SHA256Digest(words: state.hash)))
         } else if seat.stream.endTurn(state, seat.pages) {
             back.append(seat.stream)
         }

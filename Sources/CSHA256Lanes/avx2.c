@@ -19,7 +19,7 @@ typedef uint32_t words8 __attribute__((vector_size(32)));
 #define MAJ(x, y, z) (((x) & (y)) | ((z) & ((x) | (y))))
 #define LOAD load8
 
-#include "transpose8.inc"
+#include "transpose8.h"
 
-#include "lanes.inc"
+#include "lanes.h"
 #endif

@@ -50,7 +50,7 @@ __attribute__((target(TARGET), always_inline)) static inline void load16(words16
     }
 }
 
-#include "lanes.inc"
+#include "lanes.h"
 
 #undef KERNEL
 #undef LANES
@@ -67,7 +67,7 @@ typedef uint32_t words8 __attribute__((vector_size(32)));
 #define TERNARY(x, y, z, table) ((words8)_mm256_ternarylogic_epi32((__m256i)(x), (__m256i)(y), (__m256i)(z), table))
 #define LOAD load8
 
-#include "transpose8.inc"
+#include "transpose8.h"
 
-#include "lanes.inc"
+#include "lanes.h"
 #endif

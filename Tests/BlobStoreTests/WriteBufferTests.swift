@@ -6,7 +6,7 @@ import Testing
 @testable import BlobStore
 
 @Suite struct WriteBufferTests {
-    private static let unit = 256 << 10
+    private static let unit = Int(WriteBuffer.unit)
 
     private func with(_ body: (OpenFile, String) throws -> Void) throws {
         try TemporaryFolder.withNow { temporary in

@@ -5,11 +5,12 @@ SWIFT ?= swift
 DEMO_STORE ?= .build/demo-store
 DEMO_REPORT := .build/demo-report.json
 RELEASE := .build/release/modelsync
+SWIFT_CODE := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
 # One set of flags for every debug build, so that `make check` and `make test` share theirs.
 BUILD_FLAGS := --explicit-target-dependency-import-check error
 
-.PHONY: help setup setup-tests build release demo test check tsan asan fuzz format clean
+.PHONY: help setup setup-tests build release demo test check tsan asan fuzz benchmark format clean
 .NOTPARALLEL:
 
 help: ## what can be made
@@ -35,7 +36,7 @@ test: setup-tests ## all tests
 	$(SWIFT) test $(BUILD_FLAGS) --disable-xctest
 
 check: setup ## format, import rules, size budgets, links, and a build without warnings
-	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests
+	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_CODE)
 	@scripts/check-imports
 	@scripts/check-budgets
 	@scripts/check-links
@@ -51,8 +52,12 @@ asan: setup-tests ## all tests under the address sanitizer
 fuzz: setup ## a few minutes of fuzzing the manifest decoder
 	scripts/fuzz
 
+# ARGUMENTS='verify --check', for instance; --help tells all.
+benchmark: release ## the speed of hashing, held against OpenSSL's: ARGUMENTS=--help
+	$(SWIFT) run -c release --package-path Benchmarks -Xswiftc -enable-testing hash-benchmark $(ARGUMENTS)
+
 format: ## formats all Swift files in place
-	$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests
+	$(SWIFT) format --in-place --parallel --recursive $(SWIFT_CODE)
 
 clean: ## removes all that was built
-	rm -rf .build
+	rm -rf .build Benchmarks/.build

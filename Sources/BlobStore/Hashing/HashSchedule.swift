@@ -35,10 +35,11 @@ struct HashSchedule: Sendable {
     /// Of this machine, timed at the first use.
     static let measured = HashSchedule(HashKernel.all) { kernel in
         let bank = LaneBank(lanes: kernel.lanes)
+        bank.clear(blocks: 32)
         let clock = ContinuousClock()
         // The least of a few: the others were interrupted, or the core was still waking its wide registers.
         let times = (0..<8).map { _ in
-            bank.rewind(blocks: 32)
+            bank.rewind()
             return clock.measure { bank.advance(Array(0..<kernel.lanes), blocks: 32, by: kernel) }
         }
         let least = times.min() ?? .zero

@@ -78,7 +78,8 @@ struct HashWorker {
     private mutating func fill(_ index: Int) throws(SystemFailure) -> Bool {
         let seat = seats[index]
         guard !seat.stream.isOver, let file = try seat.stream.openFile() else { return false }
-        let count = Int(min(Int64(LaneBank.bufferBytes), seat.upTo - seat.byteCount))
+        let most = LaneBank.bufferBytes(lanes: seats.count)
+        let count = Int(min(Int64(most), seat.upTo - seat.byteCount))
         let got = try bank.fill(seat.lane, from: file, at: seat.byteCount, count: count)
         // Somebody cut the file under us: its bytes are not those that were promised.
         guard got == count else { throw SystemFailure("read", "\(file.path) ended early", code: 5) }

@@ -5,10 +5,14 @@ internal import SystemSupport
 ///
 /// One thread at a time.
 @safe final class LaneBank {
-    /// Small enough that the lanes' buffers together stay in the second-level cache between the read and the hashing.
-    static let bufferBytes = 64 << 10
-    /// Room for the padding, which takes one block or two.
-    private static let stride = bufferBytes + 2 * HashState.blockBytes
+    /// The most that a lane's buffer takes, and room for the padding, which takes one block or two. What is never filled
+    /// takes no memory.
+    private static let mostBytes = 256 << 10
+    private static let stride = mostBytes + 2 * HashState.blockBytes
+
+    /// How much to read at a time for each of so many lanes: small enough that their buffers together stay in the
+    /// second-level cache until they are hashed, large enough that the work around it does not count.
+    static func bufferBytes(lanes count: Int) -> Int { count <= 2 ? mostBytes : mostBytes / 4 }
 
     private let lanes: UnsafeMutableBufferPointer<modelsync_sha256_lane>
     private let memory: UnsafeMutableRawBufferPointer
@@ -19,7 +23,6 @@ internal import SystemSupport
         unsafe lanes = .allocate(capacity: count)
         unsafe lanes.initialize(repeating: modelsync_sha256_lane())
         unsafe memory = .allocate(byteCount: count * Self.stride, alignment: 64)
-        unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
         unsafe pass = .allocate(capacity: count)
     }
 
@@ -38,7 +41,8 @@ internal import SystemSupport
         return SIMD8(hash.0, hash.1, hash.2, hash.3, hash.4, hash.5, hash.6, hash.7)
     }
 
-    /// Reads `count` bytes at `offset` into the lane's buffer, from its start; at most ``bufferBytes``.
+    /// Reads `count` bytes at `offset` into the lane's buffer, from its start; at most what ``bufferBytes(lanes:)``
+    /// says.
     ///
     /// - Returns: how many there were.
     func fill(_ lane: Int, from file: OpenFile, at offset: Int64, count: Int) throws(SystemFailure) -> Int {
@@ -81,11 +85,19 @@ internal import SystemSupport
         unsafe kernel.advance(UnsafeBufferPointer(rebasing: pass[..<count]), blocks: blocks)
     }
 
-    /// Lets every lane have blocks of whatever its buffer holds: for timing.
-    func rewind(blocks: Int) {
+    /// Gives every lane so many blocks of zeros: for timing.
+    func clear(blocks: Int) {
         for lane in unsafe lanes.indices {
-            unsafe lanes[lane].blocks = UnsafePointer(
-                buffer(of: lane).baseAddress?.assumingMemoryBound(to: UInt8.self))
+            let bytes = unsafe buffer(of: lane).prefix(blocks * HashState.blockBytes)
+            unsafe UnsafeMutableRawBufferPointer(rebasing: bytes).initializeMemory(as: UInt8.self, repeating: 0)
+        }
+        rewind()
+    }
+
+    /// Has every lane hash its buffer again, from its start: for timing.
+    func rewind() {
+        for lane in unsafe lanes.indices {
+            unsafe lanes[lane].blocks = UnsafePointer(buffer(of: lane).baseAddress?.assumingMemoryBound(to: UInt8.self))
         }
     }
 

@@ -63,8 +63,9 @@ let package = Package(
             name: "CurlTransferTests", dependencies: ["CurlTransfer", "SyncDomain", "SystemSupport", "TestSupport"],
             swiftSettings: testSettings),
         .testTarget(
-            name: "BlobStoreTests", dependencies: ["BlobStore", "SyncDomain", "SystemSupport", "TestSupport"],
-            swiftSettings: testSettings),
+            name: "BlobStoreTests",
+            dependencies: ["BlobStore", "CSHA256Lanes", "SyncDomain", "SystemSupport", "TestSupport"],
+            exclude: ["Fixtures"], swiftSettings: testSettings),
         .testTarget(
             name: "SyncEngineTests", dependencies: ["SyncEngine", "SyncDomain", "TestSupport"],
             swiftSettings: testSettings),

@@ -16,6 +16,8 @@ final class HashBatch: Sendable {
     private typealias Answer = CheckedContinuation<[SHA256Digest?], Never>
 
     private struct State {
+        /// None once all are settled: what clients gave is let go then, outside of any lock, since it may be the last that
+        /// holds the service.
         var jobs: [HashJob] = []
         /// The first that no thread has taken.
         var next = 0
@@ -66,12 +68,14 @@ final class HashBatch: Sendable {
     }
 
     private func update(_ change: (inout State) -> Void) {
-        let done: (answer: Answer, digests: [SHA256Digest?])? = state.withLock { state in
+        let (answer, digests, jobs): (Answer?, [SHA256Digest?], [HashJob]) = state.withLock { state in
             change(&state)
-            guard state.isDone, let answer = state.answer.take() else { return nil }
-            return (answer, state.digests)
+            // All that are there are settled, and no more will come.
+            guard state.isDone, state.answer != nil || state.isCancelled else { return (nil, [], []) }
+            defer { (state.jobs, state.next, state.settled) = ([], 0, 0) }
+            return (state.answer.take(), state.digests, state.jobs)
         }
-        done?.answer.resume(returning: done?.digests ?? [])
+        withExtendedLifetime(jobs) { answer?.resume(returning: digests) }
     }
 }
 

@@ -9,7 +9,7 @@ internal import SyncDomain
     let name: String
     /// How many messages it takes; fewer take it as long.
     let lanes: Int
-    private let function: @Sendable (UnsafePointer<Lane>, _ laneCount: Int, _ blockCount: Int) -> Void
+    let function: @Sendable (UnsafePointer<Lane>, _ laneCount: Int, _ blockCount: Int) -> Void
 
     /// Advances the lanes, one to ``lanes`` of them, and moves their `blocks` past what was hashed.
     func advance(_ lanes: UnsafeBufferPointer<Lane>, blocks: Int) {

@@ -47,6 +47,8 @@ final class HashQueue: Sendable {
     func take(thread: Int, kept: Int, back: [HashStream]) -> [HashStream]? {
         state.withLock { state in
             state.seated[thread] = kept
+            // After the end nobody takes them, and they and the queue would hold each other for ever.
+            guard !state.isClosed else { return }
             for stream in back { state.ready.append(stream) }
         }
         let (taken, isMore) = state.wait { state -> (streams: [HashStream]?, isMore: Bool)? in

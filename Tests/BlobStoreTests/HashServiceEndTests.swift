@@ -140,7 +140,7 @@ struct HashServiceEndTests {
     }
 
     /// At any moment, with streams and their clients in any state: for the sanitizers, and for those who would wait forever.
-    @Test(arguments: 0..<40)
+    @Test(arguments: 0..<16)
     func aServiceThatGoesAwayAtAnyMomentAnswersAll(_ seed: Int) async throws {
         var dice = Dice(seed: 1000 + UInt64(seed))
         try await TemporaryFolder.with { folder in
@@ -176,7 +176,7 @@ struct HashServiceEndTests {
     }
 
     /// Batches that are given up at any moment, beside others that are not.
-    @Test(arguments: 0..<30)
+    @Test(arguments: 0..<12)
     func aBatchThatIsCancelledAtAnyMomentAnswersAndHarmsNoOther(_ seed: Int) async throws {
         var dice = Dice(seed: 2000 + UInt64(seed))
         try await TemporaryFolder.with { folder in

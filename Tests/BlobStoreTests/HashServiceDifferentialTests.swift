@@ -108,10 +108,12 @@ struct HashServiceDifferentialTests {
                     var dice = Dice(seed: seed &* 1000 &+ UInt64(index))
                     let bytes = noise(length, &dice)
                     let file = try open.file("growing \(index)", .createNew)
-                    let stream = service.stream(file)
+                    let told = Counter()
+                    let stream = service.stream(file) { told.add($0) }
                     try await grow(file, bytes, stream, &dice)
                     let digest = try await stream.digest(of: Int64(length))
                     #expect(digest == SHA256Digest(of: bytes), "stream \(index) of \(lengths), seed \(seed)")
+                    #expect(told.sum == length, "as much is told as there is: no byte is hashed twice")
                 }
             }
             try await group.waitForAll()

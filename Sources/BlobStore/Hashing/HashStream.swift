@@ -110,6 +110,8 @@ final class HashStream: HashStreaming {
     private func finish(at count: Int64, _ answer: @escaping @Sendable (Outcome) -> Void) {
         let (action, known): (Action, Outcome?) = state.withLock { state in
             if let outcome = state.outcome { return (.none, outcome) }
+            precondition(
+                state.answer == nil && count >= state.hashed.byteCount, "a stream ends once, and not before its bytes")
             state.available = max(state.available, count)
             state.end = count
             state.answer = answer
@@ -125,13 +127,13 @@ final class HashStream: HashStreaming {
 
     /// Ends it with an outcome, unless it has one.
     func complete(_ outcome: Outcome) {
-        let answer: (@Sendable (Outcome) -> Void)? = state.withLock { state in
-            guard state.outcome == nil else { return nil }
+        let (answer, file): ((@Sendable (Outcome) -> Void)?, OpenFile?) = state.withLock { state in
+            guard state.outcome == nil else { return (nil, nil) }
             state.outcome = outcome
-            // The descriptor must not stay open for as long as somebody keeps the stream.
-            state.file = nil
-            return state.answer.take()
+            return (state.answer.take(), state.file.take())
         }
+        // Closed now, not when the last lets go of the stream; and not under the lock: close(2) may take its time.
+        withExtendedLifetime(file) {}
         answer?(outcome)
     }
 
@@ -163,13 +165,10 @@ extension HashStream {
         guard !isOver else { return nil }
         return state.withLock { state in
             state.phase = .seated
-            // Before the end is known, only whole blocks: what is left of one is read again with the next.
-            let block = Int64(HashState.blockBytes)
-            let known = state.end ?? state.available / block * block
-            let most = state.end == nil ? Self.patientBytes : Self.turnBytes
-            return Turn(
-                state: state.hashed, upTo: min(known, state.hashed.byteCount + most), end: state.end,
-                pages: state.pages)
+            let start = state.hashed.byteCount
+            // Whole blocks, unless it is the end.
+            let upTo = state.end.map { min($0, start + Self.turnBytes) } ?? start + Self.patientBytes
+            return Turn(state: state.hashed, upTo: upTo, end: state.end, pages: state.pages)
         }
     }
 

@@ -93,14 +93,11 @@ struct Surveyor {
         /// As it was before it was hashed.
         var status: FileStatus
         var folder: Folder
-        var parent: String
-        var name: String
+        var path: String
         var places: [Place]
 
         func job(_ progress: @escaping @Sendable (Int64) -> Void) -> HashJob {
-            let open = { @Sendable [folder, parent, name] () throws(SystemFailure) in
-                try folder.folder(parent).file(name, .read)
-            }
+            let open = { @Sendable [folder, path] () throws(SystemFailure) in try folder.file(below: path) }
             return HashJob(size: size, open: open, progress: progress)
         }
     }
@@ -252,8 +249,7 @@ struct Surveyor {
                 Question(
                     expected: file.sha256, size: file.size, isBlob: false,
                     wasSealed: Seal.isIntact(view, file.sha256, size: file.size), status: view, folder: folder,
-                    parent: file.path.parent.map(String.init) ?? "", name: String(file.path.lastComponent),
-                    places: [place]))
+                    path: file.path.text, places: [place]))
         } else {
             state.view = .other
         }
@@ -284,7 +280,7 @@ struct Surveyor {
                 add(
                     Question(
                         expected: file.sha256, size: file.size, isBlob: true, wasSealed: isSealed, status: status,
-                        folder: blobs, parent: StoreLayout.blobFolder(file.sha256), name: file.sha256.hex,
+                        folder: blobs, path: "\(StoreLayout.blobFolder(file.sha256))/\(file.sha256.hex)",
                         places: [place]))
             }
         }

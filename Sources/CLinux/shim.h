@@ -1,8 +1,9 @@
-// Linux calls that the Glibc module lacks, because glibc declares them for _GNU_SOURCE alone.
+// Linux calls that the Glibc module lacks, because glibc declares them for _GNU_SOURCE alone, or not at all.
 #ifndef MODELSYNC_CLINUX_H
 #define MODELSYNC_CLINUX_H
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,6 +19,16 @@ static const long modelsync_UTIME_OMIT = (1L << 30) - 2L;
 extern int fallocate(int descriptor, int mode, off_t offset, off_t length);
 // pthread_setname_np(3)
 extern int pthread_setname_np(pthread_t thread, const char *_Nonnull name);
+
+// openat2(2), of a file to read below a folder: with no symbolic link and no `..` on the way, and with its time of last
+// access left alone (O_NOATIME, for owners).
+static inline int modelsync_open_below(int folder, const char *_Nonnull path, int flags) {
+    const struct open_how how = {
+        .flags = (unsigned long long)flags | 01000000,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+    };
+    return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+}
 
 // renameat2(2)
 static inline int modelsync_renameat2(int old_folder, const char *_Nonnull old_name, int new_folder,

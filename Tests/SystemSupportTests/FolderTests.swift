@@ -135,6 +135,31 @@ struct FolderTests {
         }
     }
 
+    @Test func aFileBelowIsOpenedWithNoLinkOnTheWay() throws {
+        try TemporaryFolder.withNow { temporary in
+            let root = try Folder.open(temporary.path)
+            let folder = try root.folder("a/b", create: true)
+            try folder.replace("file", with: [1, 2, 3])
+            try root.replace("top", with: [4])
+            #expect(try root.file(below: "a/b/file").readAll() == [1, 2, 3])
+            #expect(try root.file(below: "top").readAll() == [4])
+            #expect(try root.file(below: "a/b/file").path == temporary.appending("a/b/file"))
+            try FileManager.default.createSymbolicLink(
+                atPath: temporary.appending("a/link"), withDestinationPath: temporary.appending("a/b"))
+            try FileManager.default.createSymbolicLink(
+                atPath: temporary.appending("a/b/link"), withDestinationPath: "file")
+            for path in ["a/link/file", "a/b/link"] {
+                #expect(
+                    throws: SystemFailure(
+                        "open", temporary.appending(path.hasPrefix("a/l") ? "a/link" : path), code: ELOOP)
+                ) { try root.file(below: path) }
+            }
+            #expect(throws: SystemFailure("open", temporary.appending("a/b/none"), code: ENOENT)) {
+                try root.file(below: "a/b/none")
+            }
+        }
+    }
+
     @Test func openingAFIFODoesNotWait() throws {
         try TemporaryFolder.withNow { temporary in
             try Tool.run("mkfifo", [temporary.appending("fifo")])

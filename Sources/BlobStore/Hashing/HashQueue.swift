@@ -40,7 +40,7 @@ final class HashQueue: Sendable {
     /// Streams for a thread that has `kept` in its lanes and gives `back` those whose turn is over. With none in its
     /// lanes it waits for some.
     ///
-    /// Urgent streams are spread over all threads. The others gather in the lanes of as few threads as can take them,
+    /// Pressing streams are spread over all threads. The others gather in the lanes of as few threads as can take them,
     /// since a pass over sixteen lanes costs as much as one over eight: the other cores are left to who receives the bytes.
     ///
     /// - Returns: nil after ``close()``.
@@ -100,6 +100,10 @@ private struct State {
         mutating get { waitingInBatches > 0 || ready.contains { $0.isUrgent } }
     }
 
+    private var hasPressing: Bool {
+        mutating get { waitingInBatches > 0 || ready.contains { $0.isPressing } }
+    }
+
     private var waitingInBatches: Int {
         mutating get {
             while true {
@@ -114,7 +118,7 @@ private struct State {
         let backlog = ready.count + waitingInBatches
         guard backlog > 0, seated[thread] > 0 || isWorthWaking else { return [] }
         let all = seated.reduce(backlog, +)
-        let share = hasUrgent ? min(width, (all + seated.count - 1) / seated.count) : width
+        let share = hasPressing ? min(width, (all + seated.count - 1) / seated.count) : width
         var taken: [HashStream] = []
         while seated[thread] < share, let stream = ready.take() ?? current?.next() {
             taken.append(stream)

@@ -11,7 +11,7 @@ final class HashStream: HashStreaming {
     /// Bytes that make it worth a lane's while, as a turn hashes them of a file that is still coming: then lanes that began
     /// together also end together, and gather again.
     static let patientBytes: Int64 = 1 << 20
-    /// A turn of a file that is all there; and bytes that may lie unhashed behind the frontier before more threads help.
+    /// A turn of a file that is all there; and bytes that may lie unhashed behind the frontier.
     static let turnBytes: Int64 = 4 << 20
 
     /// A part of the file to hash: from where `state` stands up to `upTo`.
@@ -44,6 +44,7 @@ final class HashStream: HashStreaming {
         var outcome: Outcome?
 
         var isUrgent: Bool { end != nil || available - hashed.byteCount >= HashStream.turnBytes }
+        var isPressing: Bool { end != nil || available - hashed.byteCount >= 4 * HashStream.turnBytes }
         var isReady: Bool {
             outcome == nil && (end != nil || available - hashed.byteCount >= HashStream.patientBytes)
         }
@@ -148,9 +149,12 @@ final class HashStream: HashStreaming {
 
 /// What a hash thread asks and tells.
 extension HashStream {
-    /// Whether it should not wait for others to share the lanes with: someone waits for the digest, or hashing has fallen
-    /// behind.
+    /// Whether it should not wait for others to share the lanes with: someone waits for the digest, or there is enough to
+    /// hash for a turn.
     var isUrgent: Bool { state.withLock { $0.isUrgent } }
+
+    /// Whether more threads should help: someone waits for the digest, or one thread can't keep up.
+    var isPressing: Bool { state.withLock { $0.isPressing } }
 
     /// Whether its digest is no longer wanted.
     var isOver: Bool {

@@ -245,6 +245,7 @@ struct HashServiceEndTests {
     func aBatchThatIsOverHoldsNothingOfItsClient(_ isCancelled: Bool) async throws {
         try await TemporaryFolder.with { folder in
             let queue = HashQueue(threads: 1, width: 4)
+            defer { queue.close() }
             let batch = HashBatch(queue)
             let held = try {
                 let client = Counter()

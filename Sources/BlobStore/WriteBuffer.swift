@@ -25,7 +25,8 @@ struct WriteBuffer {
 
     /// Takes the next bytes, and writes what makes whole units; all, if they are the last.
     ///
-    /// - Throws: the system's failure. What was not written is held, and written with what comes next.
+    /// - Throws: the system's failure. What it held before stays, with these bytes; of a piece that would
+    ///   have been written as it is, nothing is taken.
     mutating func append(_ bytes: RawSpan, isLast: Bool, to file: OpenFile) throws(SystemFailure) {
         let end = byteCount + Int64(bytes.byteCount)
         let cut = isLast ? end : end / Self.unit * Self.unit

@@ -13,7 +13,7 @@ internal import SyncDomain
 
     /// Advances the lanes, one to ``lanes`` of them, and moves their `blocks` past what was hashed.
     func advance(_ lanes: UnsafeBufferPointer<Lane>, blocks: Int) {
-        guard let first = lanes.baseAddress else { return }
+        guard let first = lanes.baseAddress, !lanes.isEmpty else { return }
         unsafe function(first, lanes.count, blocks)
     }
 

@@ -103,9 +103,6 @@ final class DiskIngest: BlobIngest {
     private static let journalThreshold: Int64 = 1 << 20
 
     private struct State {
-        var stream: any HashStreaming
-        /// The digest of all the bytes that are there, once it is known.
-        var verdict: SHA256Digest?
         /// Whose bytes come next.
         var source: SourceURL?
         /// What the journal says, as far as it is about bytes that are there.
@@ -118,26 +115,32 @@ final class DiskIngest: BlobIngest {
     private let digest: SHA256Digest
     private let size: Int64
     private let file: OpenFile
-    private let state: Mutex<State>
-    /// Held through each write: the next one goes on where it ended.
-    private let buffer: Mutex<WriteBuffer>
+    private let state = Mutex(State())
+    private let hash: GrowingDigest
+    private let writer: Mutex<FileWriter>
 
     init(store: DiskStore, digest: SHA256Digest, size: Int64, file: OpenFile, byteCount: Int64) {
         self.store = store
         self.digest = digest
         self.size = size
         self.file = file
-        let stream = store.hashes.stream(file)
-        state = Mutex(State(stream: stream))
-        buffer = Mutex(WriteBuffer(written: byteCount))
+        let hash = GrowingDigest(of: file, by: store.hashes)
+        self.hash = hash
+        writer = Mutex(Self.writer(store, file, from: byteCount, hash))
         if byteCount > 0 {
             let journal = readJournal()
             state.withLock { $0.validated = journal }
-            stream.advance(to: byteCount)
+            hash.advance(to: byteCount)
         }
     }
 
-    var byteCount: Int64 { buffer.withLock { $0.byteCount } }
+    private static func writer(
+        _ store: DiskStore, _ file: OpenFile, from offset: Int64, _ hash: GrowingDigest
+    ) -> FileWriter {
+        FileWriter(file, from: offset, by: store.writes) { hash.advance(to: $0.upperBound) }
+    }
+
+    var byteCount: Int64 { writer.withLock { $0 }.end }
 
     func validator(for source: SourceURL) -> Validator? {
         guard let known = state.withLock({ $0.validated }),
@@ -169,25 +172,17 @@ final class DiskIngest: BlobIngest {
             throw SyncError(.sizeMismatch, "\(digest): more than the \(size) bytes that it has were offered")
         }
         let isLast = offset + Int64(bytes.byteCount) == size
-        try mapped { () throws(SystemFailure) in
-            try writing { buffer throws(SystemFailure) in try buffer.append(bytes, isLast: isLast, to: file) }
-        }
+        try mapped { () throws(SystemFailure) in try writer.withLock { $0 }.append(bytes, isLast: isLast) }
     }
 
     func restart() throws(SyncError) {
         _ = try openCount()
-        buffer.withLock { $0 = WriteBuffer(written: 0) }
+        writer.withLock { $0 }.discard()
         try mapped { () throws(SystemFailure) in try file.resize(to: 0) }
-        let fresh = store.hashes.stream(file)
-        let old = state.withLock { state in
-            defer {
-                state.stream = fresh
-                state.verdict = nil
-                state.validated = nil
-            }
-            return state.stream
-        }
-        old.cancel()
+        hash.startOver()
+        state.withLock { $0.validated = nil }
+        let fresh = Self.writer(store, file, from: 0, hash)
+        writer.withLock { $0 = fresh }
     }
 
     func commit() async throws(SyncError) -> CommitResult {
@@ -216,38 +211,26 @@ final class DiskIngest: BlobIngest {
         return byteCount
     }
 
-    /// The digest of all that is there. A stream ends with its digest, or with its failure: what comes after that, more
-    /// bytes or another try, is hashed by a new one.
+    /// The digest of all that is there.
     private func hashed(_ count: Int64) async throws(SyncError) -> SHA256Digest {
-        if buffer.withLock({ !$0.isEmpty }) {
-            try await store.blocking { [self] () throws(SystemFailure) in try flush() }
+        let writer = writer.withLock { $0 }
+        if writer.written < count {
+            try await store.blocking { () throws(SystemFailure) in try writer.finish() }
         }
-        let (stream, known) = state.withLock { ($0.stream, $0.verdict) }
-        if let known { return known }
-        let fresh = store.hashes.stream(file)
-        do throws(SyncError) {
-            let got = try await stream.digest(of: count)
-            state.withLock { state in
-                state.stream = fresh
-                state.verdict = got
-            }
-            return got
-        } catch {
-            state.withLock { $0.stream = fresh }
-            throw error
-        }
+        return try await hash.digest(of: count)
     }
 
     func close() {
-        let (stream, wasClosed) = state.withLock { state in
+        let wasClosed = state.withLock { state in
             defer { state.isClosed = true }
-            return (state.stream, state.isClosed)
+            return state.isClosed
         }
         guard !wasClosed else { return }
-        stream.cancel()
+        hash.cancel()
+        let writer = writer.withLock { $0 }
         // What a full disk does not take is fetched again.
-        try? flush()
-        let count = buffer.withLock { $0.written }
+        try? writer.finish()
+        let count = writer.written
         // Only while the lock is held, so that no other process has begun to fill it.
         if count == 0 {
             removeJournal()
@@ -291,27 +274,6 @@ final class DiskIngest: BlobIngest {
             return !state.isReserved
         }
         if isFirst && size > 0 { try file.reserve(size) }
-    }
-
-    private func flush() throws(SystemFailure) {
-        try writing { buffer throws(SystemFailure) in try buffer.flush(to: file) }
-    }
-
-    /// Writes through the buffer, and has what got into the file hashed.
-    private func writing(_ body: (inout WriteBuffer) throws(SystemFailure) -> Void) throws(SystemFailure) {
-        let (before, after, result) = buffer.withLock { buffer -> (Int64, Int64, Result<Void, SystemFailure>) in
-            let before = buffer.written
-            let result = Result { () throws(SystemFailure) in try body(&buffer) }
-            return (before, buffer.written, result)
-        }
-        if after > before {
-            let stream = state.withLock { state in
-                state.verdict = nil
-                return state.stream
-            }
-            stream.advance(to: after)
-        }
-        try result.get()
     }
 
     private func mapped(_ body: () throws(SystemFailure) -> Void) throws(SyncError) {

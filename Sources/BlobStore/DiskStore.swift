@@ -20,6 +20,7 @@ public final class DiskStore: ModelStoring {
     let root: Folder?
     let pool: BlockingPool
     let hashes: HashService
+    let writes = WriteService()
     let modeMask: UInt32
     /// Held shared while the store is used for changes, so that nothing which cleans it runs meanwhile.
     private let useLock: OpenFile?

@@ -17,6 +17,8 @@ static const long modelsync_UTIME_OMIT = (1L << 30) - 2L;
 
 // fallocate(2)
 extern int fallocate(int descriptor, int mode, off_t offset, off_t length);
+// sync_file_range(2)
+extern int sync_file_range(int descriptor, off_t offset, off_t count, unsigned int flags);
 // pthread_setname_np(3)
 extern int pthread_setname_np(pthread_t thread, const char *_Nonnull name);
 
@@ -28,6 +30,11 @@ static inline int modelsync_open_below(int folder, const char *_Nonnull path, in
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
     };
     return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+}
+
+// sync_file_range(2), SYNC_FILE_RANGE_WRITE
+static inline int modelsync_start_writeback(int descriptor, off_t offset, off_t count) {
+    return sync_file_range(descriptor, offset, count, 2);
 }
 
 // renameat2(2)

@@ -33,14 +33,19 @@ public final class BlockingPool: Sendable {
     /// it: work that should stop early must look for itself.
     public func run<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
         await withCheckedContinuation { continuation in
-            let isOpen = queue.withLock { queue in
-                guard !queue.isClosed else { return false }
-                queue.jobs.append { continuation.resume(returning: work()) }
-                return true
-            }
-            // After the end of the pool the caller's own thread does the work, so that nobody waits for ever.
-            if isOpen { queue.notifyOne() } else { continuation.resume(returning: work()) }
+            submit { continuation.resume(returning: work()) }
         }
+    }
+
+    /// Has `work` run on one of the pool's threads, and does not wait for it.
+    public func submit(_ work: @escaping @Sendable () -> Void) {
+        let isOpen = queue.withLock { queue in
+            guard !queue.isClosed else { return false }
+            queue.jobs.append(work)
+            return true
+        }
+        // After the end of the pool the caller's own thread does the work, so that nobody waits for ever.
+        if isOpen { queue.notifyOne() } else { work() }
     }
 
     /// As ``run(_:)``, for work that throws.

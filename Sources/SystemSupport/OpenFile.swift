@@ -132,6 +132,11 @@ public final class OpenFile: Sendable {
         guard uninterrupted({ fsync(descriptor) }) == 0 else { throw .last("fsync", path) }
     }
 
+    /// Has the disk begin to write the range, and does not wait for its end (sync_file_range(2)): no promise of anything.
+    public func startWriteback(_ range: Range<Int64>) {
+        _ = modelsync_start_writeback(descriptor, off_t(range.lowerBound), off_t(range.count))
+    }
+
     /// Sets the permission bits, with no regard to the umask.
     public func setMode(_ mode: UInt32) throws(SystemFailure) {
         guard fchmod(descriptor, mode_t(mode)) == 0 else { throw .last("fchmod", path) }

@@ -10,7 +10,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1)))
 struct HashGatheringTests {
     private static let patient = Int(HashStream.patientBytes)
-    private static let urgent = Int(HashStream.turnBytes)
+    private static let urgent = Int(HashStream.urgentBytes)
 
     /// Four lanes on any machine.
     private static let schedule = HashSchedule([.openSSL, four]) { $0 == four ? 1 : 10 }
@@ -24,6 +24,9 @@ struct HashGatheringTests {
         let service = HashService(threads: threads, schedule: Self.schedule)
         defer { withExtendedLifetime(service) {} }
         try await Self.withFile(of: 2 * Self.patient) { path, bytes in
+            let other = service.stream(try OpenFile.read(path))
+            other.advance(to: 1)
+            defer { other.cancel() }
             for count in [Self.patient, Self.patient + 1, 2 * Self.patient] {
                 let stream = service.stream(try OpenFile.read(path))
                 stream.advance(to: Int64(Self.patient))
@@ -38,11 +41,31 @@ struct HashGatheringTests {
         defer { withExtendedLifetime(service) {} }
         try await Self.withFile(of: Self.urgent) { path, _ in
             let told = AsyncStream.makeStream(of: Int64.self)
+            let other = service.stream(try OpenFile.read(path))
+            other.advance(to: 1)
+            defer { other.cancel() }
             let stream = service.stream(try OpenFile.read(path)) { told.continuation.yield($0) }
             stream.advance(to: Int64(Self.patient))
             stream.advance(to: Int64(Self.urgent))
             #expect(await told.stream.first { _ in true } != nil)
             stream.cancel()
+        }
+    }
+
+    /// Fewer than there are lanes, but no other will come.
+    @Test(arguments: [false, true])
+    func allThatGrowEndTheWait(_ endsByCancelling: Bool) async throws {
+        let service = HashService(threads: 1, schedule: Self.schedule)
+        defer { withExtendedLifetime(service) {} }
+        try await Self.withFile(of: Self.patient) { path, _ in
+            let told = AsyncStream.makeStream(of: Int64.self)
+            let first = service.stream(try OpenFile.read(path)) { told.continuation.yield($0) }
+            let second = service.stream(try OpenFile.read(path))
+            second.advance(to: 1)
+            first.advance(to: Int64(Self.patient))
+            if endsByCancelling { second.cancel() } else { second.advance(to: Int64(Self.patient)) }
+            #expect(await told.stream.first { _ in true } != nil)
+            for stream in [first, second] { stream.cancel() }
         }
     }
 
@@ -54,6 +77,9 @@ struct HashGatheringTests {
             let streams = try (0..<4).map { index in
                 service.stream(try OpenFile.read(path)) { _ in told.continuation.yield(index) }
             }
+            let other = service.stream(try OpenFile.read(path))
+            other.advance(to: 1)
+            defer { other.cancel() }
             for stream in streams { stream.advance(to: Int64(Self.patient)) }
             var seen: Set<Int> = []
             for await index in told.stream where seen.insert(index).inserted && seen.count == 4 { break }
@@ -61,7 +87,7 @@ struct HashGatheringTests {
         }
     }
 
-    /// The thread that is woken takes those that came first, and is held there: another must be woken for the rest.
+    /// A thread that has lanes free takes what comes; but this one is held, and somebody waits for the second's digest.
     @Test func oneThreadThatIsHeldDoesNotKeepAnUrgentStreamBehindTheOthers() async throws {
         let service = HashService(threads: 2, schedule: Self.schedule)
         defer { withExtendedLifetime(service) {} }
@@ -69,7 +95,9 @@ struct HashGatheringTests {
             let gate = Gate()
             let first = service.stream(try OpenFile.read(path)) { _ in gate.pass() }
             let second = service.stream(try OpenFile.read(path))
-            for stream in [first, second] { stream.advance(to: Int64(Self.patient)) }
+            first.advance(to: Int64(Self.patient))
+            await gate.arrival()
+            second.advance(to: Int64(Self.patient))
             #expect(try await second.digest(of: Int64(Self.patient)) == SHA256Digest(of: bytes))
             gate.open()
             #expect(try await first.digest(of: Int64(Self.patient)) == SHA256Digest(of: bytes))

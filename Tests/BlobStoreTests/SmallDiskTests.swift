@@ -73,9 +73,13 @@ struct SmallDiskTests {
             _ = try world.folder.write([UInt8](repeating: 1, count: 3_300_000), to: "fill")
             let again = try await world.ready(sample)
             again.expect(from: try source("origin"))
-            let error = await failure { try again.write(sample.bytes.dropFirst(500_000)) }
+            // Told with the bytes, or by what comes next: they are written behind the back of whoever brings them.
+            let error = await failure {
+                try again.write(sample.bytes.dropFirst(500_000))
+                _ = try await again.commit()
+            }
             #expect(error?.code == .storeNoSpace)
-            #expect(again.byteCount == 500_000)
+            #expect((500_000..<2_000_000).contains(again.byteCount))
             again.close()
             #expect(
                 world.partial(sample.digest).map { Array($0.prefix(500_000)) } == Array(sample.bytes.prefix(500_000)))

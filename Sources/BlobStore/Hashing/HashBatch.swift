@@ -33,10 +33,13 @@ final class HashBatch: Sendable {
     }
 
     private let queue: HashQueue
+    private let willBegin: @Sendable () -> Void
     private let state = Mutex(State())
 
-    init(_ queue: HashQueue) {
+    /// - Parameter willBegin: called before a file is hashed, perhaps more than once.
+    init(_ queue: HashQueue, willBegin: @escaping @Sendable () -> Void = {}) {
         self.queue = queue
+        self.willBegin = willBegin
     }
 
     /// Has the file hashed, from now on. Not after ``digests()``.
@@ -47,7 +50,9 @@ final class HashBatch: Sendable {
             defer { state.isListed = true }
             return !state.isListed
         }
-        if mustList { queue.put(self) }
+        if !mustList { return }
+        willBegin()
+        queue.put(self)
     }
 
     /// The digests of all files; nil for one that could not be read. If the task is cancelled it answers soon, with nil

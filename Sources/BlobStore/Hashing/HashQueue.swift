@@ -7,9 +7,12 @@ final class HashQueue: Sendable {
     /// - Parameters:
     ///   - threads: how many will take.
     ///   - width: how many streams a thread should have at once.
-    init(threads: Int, width: Int) {
+    init(threads: Int, width: Int = 1) {
         state = Monitor(State(seated: Array(repeating: 0, count: threads), width: width))
     }
+
+    /// Before the first is put.
+    func setWidth(_ width: Int) { state.withLock { $0.width = width } }
 
     func put(_ stream: HashStream) {
         let (isClosed, isWorthWaking) = state.withLock { state in
@@ -30,7 +33,19 @@ final class HashQueue: Sendable {
         state.notifyAll()
     }
 
-    /// Says that a stream in the queue has become urgent.
+    /// A stream has begun to grow: others wait for it, to share the lanes.
+    func join() { state.withLock { $0.growing += 1 } }
+
+    /// A stream that had begun to grow is done.
+    func leave() {
+        let isWorthWaking = state.withLock { state in
+            state.growing -= 1
+            return state.isWorthWaking
+        }
+        if isWorthWaking { state.notifyOne() }
+    }
+
+    /// Says that a stream in the queue has become urgent, or pressing.
     func nudge() {
         // Through the lock: else a thread that has looked at the stream before, and does not wait yet, would miss it.
         state.withLock { _ in }
@@ -40,8 +55,9 @@ final class HashQueue: Sendable {
     /// Streams for a thread that has `kept` in its lanes and gives `back` those whose turn is over. With none in its
     /// lanes it waits for some.
     ///
-    /// Pressing streams are spread over all threads. The others gather in the lanes of as few threads as can take them,
-    /// since a pass over sixteen lanes costs as much as one over eight: the other cores are left to who receives the bytes.
+    /// Pressing streams are spread over all threads. The others gather, until all that grow are there or the lanes are full,
+    /// in the lanes of as few threads as can take them: a pass over sixteen lanes costs as much as one over four, and what
+    /// it costs is taken from who receives the bytes. Were they taken as they come, then there would always be a few.
     ///
     /// - Returns: nil after ``close()``.
     func take(thread: Int, kept: Int, back: [HashStream]) -> [HashStream]? {
@@ -83,7 +99,9 @@ private struct State {
     var current: HashBatch?
     /// How many streams each thread has.
     var seated: [Int]
-    let width: Int
+    var width: Int
+    /// Streams whose bytes are still coming, in the queue, in lanes or waiting for bytes.
+    var growing = 0
     var isClosed = false
 
     init(seated: [Int], width: Int) {
@@ -93,7 +111,16 @@ private struct State {
 
     /// Whether a thread with nothing to do should begin.
     var isWorthWaking: Bool {
-        mutating get { ready.count >= width || hasUrgent }
+        mutating get { isWorthTaking(with: 0) }
+    }
+
+    /// Whether a thread with so many streams in its lanes should take more.
+    private mutating func isWorthTaking(with kept: Int) -> Bool {
+        // Whoever is at work and has lanes free takes what comes, unless it can't keep up.
+        let isServed = kept == 0 && seated.contains { $0 > 0 && $0 < width }
+        if isServed { return hasPressing }
+        let missing = growing - seated.reduce(0, +)
+        return ready.count >= max(1, min(width - kept, missing)) || hasUrgent
     }
 
     private var hasUrgent: Bool {
@@ -116,9 +143,10 @@ private struct State {
 
     mutating func take(for thread: Int) -> [HashStream] {
         let backlog = ready.count + waitingInBatches
-        guard backlog > 0, seated[thread] > 0 || isWorthWaking else { return [] }
+        guard backlog > 0, isWorthTaking(with: seated[thread]) else { return [] }
         let all = seated.reduce(backlog, +)
-        let share = hasPressing ? min(width, (all + seated.count - 1) / seated.count) : width
+        // While bytes still come, the cores have other work than to hash a little sooner what one can hash as well.
+        let share = growing == 0 ? min(width, (all + seated.count - 1) / seated.count) : width
         var taken: [HashStream] = []
         while seated[thread] < share, let stream = ready.take() ?? current?.next() {
             taken.append(stream)

@@ -1,4 +1,5 @@
 internal import SyncDomain
+internal import Synchronization
 internal import SystemSupport
 
 /// Hashes files on threads of its own, as many as it is given, while their bytes are still coming.
@@ -9,30 +10,45 @@ internal import SystemSupport
 /// hashed while the new ones arrive, and a file that shrinks under it is an error, where a mapping would end the process.
 final class HashService: Sendable {
     private let queue: HashQueue
-    private let threads: [WorkerThread]
+    private let count: Int
+    private let schedule: @Sendable () -> HashSchedule
+    private let threads = Mutex<[WorkerThread]>([])
 
-    /// Starts the threads at once.
-    init(threads count: Int, schedule: HashSchedule = .measured) {
-        let queue = HashQueue(threads: max(1, count), width: schedule.width)
-        self.queue = queue
-        threads = (0..<max(1, count)).map { index in
-            WorkerThread(name: "hash-\(index)") {
-                var worker = HashWorker(thread: index, queue: queue, schedule: schedule)
-                worker.run()
-            }
-        }
+    /// Starts nothing yet: most runs find that there is nothing to hash, and timing the kernels would be their longest part.
+    init(threads count: Int, schedule: @escaping @autoclosure @Sendable () -> HashSchedule = .measured) {
+        self.count = max(1, count)
+        self.schedule = schedule
+        queue = HashQueue(threads: self.count)
     }
 
     deinit {
         queue.close()
-        for thread in threads { thread.join() }
+        for thread in threads.withLock({ $0 }) { thread.join() }
     }
 
     /// Opens a stream on a file. `progress` is called on a hash thread with the bytes just hashed.
     func stream(_ file: OpenFile, progress: (@Sendable (Int64) -> Void)? = nil) -> HashStream {
-        HashStream(queue, file, progress: progress)
+        start()
+        return HashStream(queue, file, progress: progress)
     }
 
     /// Opens a batch of whole files.
-    func batch() -> HashBatch { HashBatch(queue) }
+    func batch() -> HashBatch {
+        // Weak: a batch that waits must not keep alive the service whose end answers it.
+        HashBatch(queue) { [weak self] in self?.start() }
+    }
+
+    private func start() {
+        threads.withLock { threads in
+            guard threads.isEmpty else { return }
+            let schedule = schedule()
+            queue.setWidth(schedule.width)
+            threads = (0..<count).map { index in
+                WorkerThread(name: "hash-\(index)") { [queue] in
+                    var worker = HashWorker(thread: index, queue: queue, schedule: schedule)
+                    worker.run()
+                }
+            }
+        }
+    }
 }

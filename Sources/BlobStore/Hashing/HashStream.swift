@@ -10,9 +10,13 @@ final class HashStream: HashStreaming {
 
     /// Bytes that make it worth a lane's while, as a turn hashes them of a file that is still coming: then lanes that began
     /// together also end together, and gather again.
-    static let patientBytes: Int64 = 1 << 20
-    /// A turn of a file that is all there; and bytes that may lie unhashed behind the frontier.
+    static let patientBytes: Int64 = 2 << 20
+    /// A turn of a file that is all there.
     static let turnBytes: Int64 = 4 << 20
+    /// Bytes unhashed behind the frontier with which it no longer waits for company.
+    static let urgentBytes: Int64 = 64 << 20
+    /// And with which one thread can't keep up.
+    static let pressingBytes: Int64 = 128 << 20
 
     /// A part of the file to hash: from where `state` stands up to `upTo`.
     struct Turn {
@@ -42,12 +46,14 @@ final class HashStream: HashStreaming {
         var pages: PageCare?
         var answer: (@Sendable (Outcome) -> Void)?
         var outcome: Outcome?
+        /// Whether the queue counts it among those that others may wait for.
+        var isGrowing = false
 
-        var isUrgent: Bool { end != nil || available - hashed.byteCount >= HashStream.turnBytes }
-        var isPressing: Bool { end != nil || available - hashed.byteCount >= 4 * HashStream.turnBytes }
-        var isReady: Bool {
-            outcome == nil && (end != nil || available - hashed.byteCount >= HashStream.patientBytes)
-        }
+        var isUrgent: Bool { end != nil || isBehind(by: HashStream.urgentBytes) }
+        var isPressing: Bool { end != nil || isBehind(by: HashStream.pressingBytes) }
+        var isReady: Bool { outcome == nil && (end != nil || isBehind(by: HashStream.patientBytes)) }
+
+        private func isBehind(by bytes: Int64) -> Bool { available - hashed.byteCount >= bytes }
 
         mutating func claim() -> Action {
             guard phase == .idle, isReady else { return .none }
@@ -88,12 +94,20 @@ final class HashStream: HashStreaming {
             State(available: job.size, end: job.size, phase: .queued, pages: pages, answer: answer))
     }
 
+    deinit {
+        if state.withLock({ $0.isGrowing }) { queue.leave() }
+    }
+
     func advance(to count: Int64) {
-        let action: Action = state.withLock { state in
-            let wasUrgent = state.isUrgent
+        let (action, isFirst): (Action, Bool) = state.withLock { state in
+            let (wasUrgent, wasPressing) = (state.isUrgent, state.isPressing)
             state.available = max(state.available, count)
-            return state.phase == .queued && !wasUrgent && state.isUrgent ? .nudge : state.claim()
+            let isFirst = state.outcome == nil && state.end == nil && !state.isGrowing
+            if isFirst { state.isGrowing = true }
+            let isTurning = state.isUrgent != wasUrgent || state.isPressing != wasPressing
+            return (state.phase == .queued && isTurning ? .nudge : state.claim(), isFirst)
         }
+        if isFirst { queue.join() }
         perform(action)
     }
 
@@ -109,15 +123,17 @@ final class HashStream: HashStreaming {
     }
 
     private func finish(at count: Int64, _ answer: @escaping @Sendable (Outcome) -> Void) {
-        let (action, known): (Action, Outcome?) = state.withLock { state in
-            if let outcome = state.outcome { return (.none, outcome) }
+        let (action, known, isLeaving): (Action, Outcome?, Bool) = state.withLock { state in
+            if let outcome = state.outcome { return (.none, outcome, false) }
             precondition(
                 state.answer == nil && count >= state.hashed.byteCount, "a stream ends once, and not before its bytes")
             state.available = max(state.available, count)
             state.end = count
             state.answer = answer
-            return (state.phase == .queued ? .nudge : state.claim(), nil)
+            defer { state.isGrowing = false }
+            return (state.phase == .queued ? .nudge : state.claim(), nil, state.isGrowing)
         }
+        if isLeaving { queue.leave() }
         if let known { answer(known) } else { perform(action) }
     }
 
@@ -128,11 +144,13 @@ final class HashStream: HashStreaming {
 
     /// Ends it with an outcome, unless it has one.
     func complete(_ outcome: Outcome) {
-        let (answer, file): ((@Sendable (Outcome) -> Void)?, OpenFile?) = state.withLock { state in
-            guard state.outcome == nil else { return (nil, nil) }
+        let (answer, file, isLeaving): ((@Sendable (Outcome) -> Void)?, OpenFile?, Bool) = state.withLock { state in
+            guard state.outcome == nil else { return (nil, nil, false) }
             state.outcome = outcome
-            return (state.answer.take(), state.file.take())
+            defer { state.isGrowing = false }
+            return (state.answer.take(), state.file.take(), state.isGrowing)
         }
+        if isLeaving { queue.leave() }
         // Closed now, not when the last lets go of the stream; and not under the lock: close(2) may take its time.
         withExtendedLifetime(file) {}
         answer?(outcome)
@@ -149,8 +167,7 @@ final class HashStream: HashStreaming {
 
 /// What a hash thread asks and tells.
 extension HashStream {
-    /// Whether it should not wait for others to share the lanes with: someone waits for the digest, or there is enough to
-    /// hash for a turn.
+    /// Whether it should not wait for others to share the lanes with: someone waits for the digest, or there is much to hash.
     var isUrgent: Bool { state.withLock { $0.isUrgent } }
 
     /// Whether more threads should help: someone waits for the digest, or one thread can't keep up.

@@ -1,0 +1,61 @@
+internal import SyncDomain
+internal import Synchronization
+internal import SystemSupport
+
+/// The digest of a file that grows, starts over and grows again: one hash stream after another.
+///
+/// Safe to use from any thread.
+final class GrowingDigest: Sendable {
+    private struct State {
+        var stream: any HashStreaming
+        /// Of all the bytes that are there, once it is known.
+        var known: SHA256Digest?
+    }
+
+    private let open: @Sendable () -> any HashStreaming
+    private let state: Mutex<State>
+
+    /// Hashes nothing yet.
+    init(of file: OpenFile, by hashes: HashService) {
+        open = { hashes.stream(file) }
+        state = Mutex(State(stream: open()))
+    }
+
+    /// Says that so many contiguous bytes are there.
+    func advance(to count: Int64) {
+        let stream = state.withLock { state in
+            state.known = nil
+            return state.stream
+        }
+        stream.advance(to: count)
+    }
+
+    /// The digest of the first `count` bytes, all that are there. A stream ends with its digest, or with its failure: what
+    /// comes after that, more bytes or another try, is hashed by a new one.
+    func digest(of count: Int64) async throws(SyncError) -> SHA256Digest {
+        let (stream, known) = state.withLock { ($0.stream, $0.known) }
+        if let known { return known }
+        let fresh = open()
+        do throws(SyncError) {
+            let got = try await stream.digest(of: count)
+            state.withLock { $0 = State(stream: fresh, known: got) }
+            return got
+        } catch {
+            state.withLock { $0.stream = fresh }
+            throw error
+        }
+    }
+
+    /// The bytes are no longer those that were hashed.
+    func startOver() {
+        let fresh = open()
+        let old = state.withLock { state in
+            defer { state = State(stream: fresh) }
+            return state.stream
+        }
+        old.cancel()
+    }
+
+    /// Ends the hashing: whoever waits for a digest is answered with `cancelled`.
+    func cancel() { state.withLock { $0.stream }.cancel() }
+}

@@ -12,7 +12,7 @@ final class WriteService: Sendable {
     /// Blocks that may wait, of all files together: 8 MiB.
     private static let most = 32
 
-    private let pool = BlockingPool(name: "write", threads: 2)
+    private let pool = BlockingPool(name: "write", threads: 2, niceness: 5)
     private let waiting = Monitor(0)
 
     /// Runs work on one of the threads.
@@ -69,7 +69,9 @@ final class FileWriter: Sendable {
     private let state: Monitor<State>
 
     /// - Parameters:
+    ///   - file: open to write.
     ///   - offset: where the first byte goes.
+    ///   - service: whose threads write.
     ///   - didWrite: called after each write, in order, on the thread that made it.
     init(
         _ file: OpenFile, from offset: Int64, by service: WriteService,
@@ -90,7 +92,9 @@ final class FileWriter: Sendable {
 
     /// Takes the next bytes. Blocks while more wait to be written than may.
     ///
-    /// - Parameter isLast: no more will come: what makes up a small file is written at once, here.
+    /// - Parameters:
+    ///   - bytes: of any number.
+    ///   - isLast: no more will come: what makes up a small file is written at once, here.
     /// - Throws: what made an earlier write fail, or this one; nothing is taken after that.
     func append(_ bytes: RawSpan, isLast: Bool) throws(SystemFailure) {
         let result = filling.withLock { filling in

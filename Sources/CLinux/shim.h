@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+// An enumerator of the type that setpriority(2) takes in C++ alone.
+static const int modelsync_PRIO_PROCESS = 0;
 static const unsigned int modelsync_RENAME_NOREPLACE = RENAME_NOREPLACE;
 static const unsigned int modelsync_RENAME_EXCHANGE = RENAME_EXCHANGE;
 static const int modelsync_FALLOC_FL_KEEP_SIZE = FALLOC_FL_KEEP_SIZE;

@@ -59,7 +59,9 @@ public final class CurlTransport: Transferring, Sendable {
         let multi = unsafe MultiHandle(raw: raw)
         let mailbox = Mailbox(waking: multi)
         self.mailbox = mailbox
-        thread = WorkerThread(name: "curl") { [options] in TransferLoop(multi, mailbox, options).run() }
+        // Where cores are short the hashing, which takes longer than anything else, goes first, and the network waits: a
+        // single file of 4 GiB came 5% sooner.
+        thread = WorkerThread(name: "curl", niceness: 5) { [options] in TransferLoop(multi, mailbox, options).run() }
         files = LocalFileTransport()
     }
 

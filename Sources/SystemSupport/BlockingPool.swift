@@ -15,11 +15,11 @@ public final class BlockingPool: Sendable {
     private let threads: [WorkerThread]
 
     /// Starts `count` threads at once; debuggers show them as `name-0`, `name-1` and so on.
-    public init(name: String, threads count: Int) {
+    public init(name: String, threads count: Int, niceness: Int32 = 0) {
         let queue = Monitor(Queue())
         self.queue = queue
         threads = (0..<count).map { index in
-            WorkerThread(name: "\(name)-\(index)") {
+            WorkerThread(name: "\(name)-\(index)", niceness: niceness) {
                 while let job = queue.wait(until: { $0.take() }) { job() }
             }
         }

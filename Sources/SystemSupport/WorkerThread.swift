@@ -8,10 +8,12 @@ public final class WorkerThread: Sendable {
 
     private final class Start {
         let name: String
+        let niceness: Int32
         let body: @Sendable () -> Void
 
-        init(_ name: String, _ body: @escaping @Sendable () -> Void) {
+        init(_ name: String, _ niceness: Int32, _ body: @escaping @Sendable () -> Void) {
             self.name = name
+            self.niceness = niceness
             self.body = body
         }
     }
@@ -20,10 +22,11 @@ public final class WorkerThread: Sendable {
     ///
     /// - Parameters:
     ///   - name: for debuggers; the kernel keeps 15 bytes of it.
+    ///   - niceness: how far it steps back behind the program's other threads where cores are short: 0 to 19 (nice(2)).
     ///   - body: runs on the thread; it must end for ``join()`` to return.
-    public init(name: String, body: @escaping @Sendable () -> Void) {
+    public init(name: String, niceness: Int32 = 0, body: @escaping @Sendable () -> Void) {
         var thread = pthread_t()
-        let start = unsafe Unmanaged.passRetained(Start(name, body))
+        let start = unsafe Unmanaged.passRetained(Start(name, niceness, body))
         let code = unsafe pthread_create(
             &thread, nil,
             { context in
@@ -31,6 +34,8 @@ public final class WorkerThread: Sendable {
                 guard let context = unsafe context else { return nil }
                 let start = unsafe Unmanaged<Start>.fromOpaque(context).takeRetainedValue()
                 _ = unsafe pthread_setname_np(pthread_self(), String(start.name.prefix(15)))
+                // On Linux it is the calling thread's alone (setpriority(2), C library/kernel differences).
+                if start.niceness > 0 { _ = setpriority(modelsync_PRIO_PROCESS, 0, start.niceness) }
                 start.body()
                 return nil
             }, start.toOpaque())

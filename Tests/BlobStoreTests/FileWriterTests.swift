@@ -103,7 +103,8 @@ struct FileWriterTests {
     @Test func aFailedWriteIsToldAndEndsTheFileAndHoldsUpNoOther() throws {
         let bytes = Payload.bytes(64 * Self.block, seed: 2)
         try with { file, path in
-            let broken = FileWriter(try OpenFile.read(path), from: 0, by: service) { _ in Issue.record("it was written") }
+            let readOnly = try OpenFile.read(path)
+            let broken = FileWriter(readOnly, from: 0, by: service) { _ in Issue.record("it was written") }
             #expect(throws: SystemFailure.self) {
                 for start in stride(from: 0, to: bytes.count, by: Self.block / 2) {
                     try append(bytes[start..<start + Self.block / 2], to: broken)

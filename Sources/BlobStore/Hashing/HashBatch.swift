@@ -36,7 +36,9 @@ final class HashBatch: Sendable {
     private let willBegin: @Sendable () -> Void
     private let state = Mutex(State())
 
-    /// - Parameter willBegin: called before a file is hashed, perhaps more than once.
+    /// - Parameters:
+    ///   - queue: whose threads hash.
+    ///   - willBegin: called before a file is hashed, perhaps more than once.
     init(_ queue: HashQueue, willBegin: @escaping @Sendable () -> Void = {}) {
         self.queue = queue
         self.willBegin = willBegin

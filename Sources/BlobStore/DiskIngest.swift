@@ -1,146 +1,69 @@
-public import SyncDomain
+internal import SyncDomain
 internal import Synchronization
 internal import SystemSupport
-
-extension DiskStore {
-    /// Takes the partial's lock, if it is free, and goes on from the bytes that it holds.
-    public func ingest(_ digest: SHA256Digest, size: Int64) async throws(SyncError) -> IngestStart {
-        let opened = try await blocking { () throws(SystemFailure) in try self.openPartial(digest, size: size) }
-        switch opened {
-        case .present: return .present
-        case .busy: return .busy
-        case .ready(let file, let count):
-            return .ready(DiskIngest(store: self, digest: digest, size: size, file: file, byteCount: count))
-        }
-    }
-
-    private enum Opened {
-        case present
-        case busy
-        case ready(OpenFile, byteCount: Int64)
-    }
-
-    private func openPartial(_ digest: SHA256Digest, size: Int64) throws(SystemFailure) -> Opened {
-        let folder = try folder(StoreLayout.partial)
-        let name = StoreLayout.partialFile(digest)
-        unsealIfRotten(digest)
-        while true {
-            if try isPresent(digest, size: size) { return .present }
-            guard let file = try openOwn(name, in: folder) else { continue }
-            guard try file.tryLock(exclusive: true) else { return .busy }
-            // The owner may have committed (renamed) it between our open and our lock: then we hold the blob's own
-            // inode, which must not be written. Look again.
-            guard let status = try folder.statusIfPresent(name), status.isSameFile(as: try file.status()) else {
-                continue
-            }
-            // Or committed before our open, and the file is a new one of ours: the look above was too early.
-            if try isPresent(digest, size: size) {
-                if status.size == 0 { try? folder.removeFile(name) }
-                return .present
-            }
-            if status.size > size { try file.resize(to: 0) }
-            return .ready(file, byteCount: status.size > size ? 0 : status.size)
-        }
-    }
-
-    /// Views share the rotten blob's inode: their seal must be broken before the blob is replaced, or a crash in
-    /// between would leave views that look verified and are not.
-    func unsealIfRotten(_ digest: SHA256Digest) {
-        guard let inodes = rotten.withLock({ $0[digest] }),
-            let blob = try? folder(StoreLayout.blobs).folder(StoreLayout.blobFolder(digest)).file(digest.hex, .read),
-            let status = try? blob.status(), inodes.contains(status.inode)
-        else { return }
-        try? blob.setModifiedNow()
-    }
-
-    func forgetRot(of digest: SHA256Digest, _ inode: UInt64) {
-        _ = rotten.withLock { $0[digest]?.remove(inode) }
-    }
-
-    /// Opens a partial, or nil after taking away what must not be written through: a link, or a file that has
-    /// another name somewhere else.
-    private func openOwn(_ name: String, in folder: Folder) throws(SystemFailure) -> OpenFile? {
-        do {
-            let file = try openWritable(name, in: folder)
-            let status = try file.status()
-            if status.kind == .regular, status.linkCount == 1 { return file }
-            // Renamed or removed by its owner just now: nothing to take away.
-            if status.linkCount == 0 { return nil }
-        } catch {
-            guard error.isSymbolicLink || error.isDirectory || error.isNoDevice else { throw error }
-        }
-        try folder.removeTree(name)
-        return nil
-    }
-
-    private func openWritable(_ name: String, in folder: Folder) throws(SystemFailure) -> OpenFile {
-        do { return try folder.file(name, .readWriteCreate, mode: 0o600) } catch {
-            // A crash between the seal and the rename left it complete and read-only. What has another name is not
-            // ours, and not to be changed: the caller takes the name away.
-            guard error.isPermission, let file = try? folder.file(name, .read) else { throw error }
-            let status = try file.status()
-            guard status.kind == .regular, status.linkCount == 1 else { return file }
-            try file.setMode(0o600)
-        }
-        return try folder.file(name, .readWriteCreate, mode: 0o600)
-    }
-
-    /// Whether the blob is there and can be trusted without hashing it.
-    func isPresent(_ digest: SHA256Digest, size: Int64) throws(SystemFailure) -> Bool {
-        let blobs = try folder(StoreLayout.blobs)
-        guard let status = try blobs.statusIfPresent("\(StoreLayout.blobFolder(digest))/\(digest.hex)") else {
-            return false
-        }
-        return isTrusted(status, digest, size: size)
-    }
-}
 
 /// One blob on its way into the store. See ``BlobIngest`` for the contract.
 ///
 /// The lock of the partial file makes it this process's alone, and goes with the file.
 final class DiskIngest: BlobIngest {
-    /// Below it a journal costs more than fetching the file again would.
-    private static let journalThreshold: Int64 = 1 << 20
+    /// A crash loses at most what was written since the journal last told which bytes are there.
+    private static let journalStep: Int64 = 16 << 20
 
-    private struct State {
+    struct State {
         /// Whose bytes come next.
         var source: SourceURL?
         /// What the journal says, as far as it is about bytes that are there.
         var validated: (sourceSHA256: SHA256Digest, validator: Validator)?
+        /// What was taken: in the file, or on its way there.
+        var received = ByteRanges()
+        /// What is in the file.
+        var written = ByteRanges()
+        /// Bytes may lie behind others that are missing: the length of the file does not tell what is there.
+        var isSegmented = false
+        /// How much was written when the journal last told of it.
+        var journaled: Int64 = 0
+        /// Of the bytes that follow each other, and of those that come in segments.
+        var writer: FileWriter?
+        var segments: [FileWriter] = []
         var isReserved = false
         var isClosed = false
+
+        var writers: [FileWriter] { segments + (writer.map { [$0] } ?? []) }
+
+        func has(_ one: FileWriter) -> Bool { writer === one || segments.contains { $0 === one } }
     }
 
-    private let store: DiskStore
-    private let digest: SHA256Digest
-    private let size: Int64
-    private let file: OpenFile
-    private let state = Mutex(State())
+    let store: DiskStore
+    let digest: SHA256Digest
+    let size: Int64
+    let file: OpenFile
+    let state = Mutex(State())
     private let hash: GrowingDigest
-    private let writer: Mutex<FileWriter>
+    /// Held while the journal is written: two threads must not do so at once, and the later word must win.
+    let journaling = Mutex(())
 
+    /// - Parameter byteCount: the length of the file.
     init(store: DiskStore, digest: SHA256Digest, size: Int64, file: OpenFile, byteCount: Int64) {
         self.store = store
         self.digest = digest
         self.size = size
         self.file = file
-        let hash = GrowingDigest(of: file, by: store.hashes)
-        self.hash = hash
-        writer = Mutex(Self.writer(store, file, from: byteCount, hash))
-        if byteCount > 0 {
-            let journal = readJournal()
-            state.withLock { $0.validated = journal }
-            hash.advance(to: byteCount)
+        hash = GrowingDigest(of: file, by: store.hashes)
+        guard byteCount > 0 else { return }
+        let journal = readJournal()
+        let present = journal?.present(in: byteCount) ?? ByteRanges(0..<byteCount)
+        state.withLock { state in
+            state.validated = journal?.validated
+            (state.received, state.written) = (present, present)
+            state.isSegmented = present.frontier < byteCount
+            state.journaled = present.count
         }
+        if present.frontier > 0 { hash.advance(to: present.frontier) }
     }
 
-    private static func writer(
-        _ store: DiskStore, _ file: OpenFile, from offset: Int64, _ hash: GrowingDigest
-    ) -> FileWriter {
-        FileWriter(file, from: offset, by: store.writes) { hash.advance(to: $0.upperBound) }
-    }
+    var byteCount: Int64 { state.withLock { $0.received.count } }
 
-    var byteCount: Int64 { writer.withLock { $0 }.end }
+    var missing: [Range<Int64>] { state.withLock { $0.received }.missing(of: size) }
 
     func validator(for source: SourceURL) -> Validator? {
         guard let known = state.withLock({ $0.validated }),
@@ -154,39 +77,99 @@ final class DiskIngest: BlobIngest {
     }
 
     func begin(at offset: Int64, validator: Validator?) throws(SyncError) {
-        let count = try openCount()
-        guard offset == 0 || offset == count else {
+        let frontier = try received().frontier
+        guard offset == 0 || offset == frontier else {
             throw SyncError(
-                .protocolViolation, "\(digest): bytes from \(offset) on were offered where \(count) are there")
+                .protocolViolation, "\(digest): bytes from \(offset) on were offered where \(frontier) are there")
         }
-        if offset == 0 && count > 0 { try restart() }
+        if offset == 0 && frontier > 0 { try restart() }
         try mapped { () throws(SystemFailure) in
             try reserve()
-            try writeJournal(validator, offset: offset)
+            try note(validator, offset: offset)
+        }
+        guard state.withLock({ $0.writer?.end != offset }) else { return }
+        let writer = makeWriter(from: offset)
+        state.withLock { state in
+            if let old = state.writer { state.segments.append(old) }
+            state.writer = writer
         }
     }
 
     func write(_ bytes: RawSpan) throws(SyncError) {
-        let offset = try openCount()
+        // Where the resumed bytes were never asked for again, as in tests, they are gone on from.
+        if state.withLock({ $0.writer == nil }) {
+            let writer = makeWriter(from: try received().frontier)
+            state.withLock { $0.writer = writer }
+        }
+        if let writer = state.withLock({ $0.writer }) { try write(bytes, by: writer) }
+    }
+
+    func segment(at offset: Int64) throws(SyncError) -> (any BlobSegment)? {
+        _ = try received()
+        try mapped { () throws(SystemFailure) in
+            try reserve()
+            let isFirst = state.withLock { state in
+                defer { state.isSegmented = true }
+                return !state.isSegmented
+            }
+            // Before its first byte: a later run would take the length of the file for what is there.
+            if isFirst { try saveJournal() }
+        }
+        let writer = makeWriter(from: offset)
+        state.withLock { state in
+            state.segments.removeAll { $0.isIdle }
+            state.segments.append(writer)
+        }
+        return DiskSegment(self, writer)
+    }
+
+    fileprivate func write(_ bytes: RawSpan, by writer: FileWriter) throws(SyncError) {
+        _ = try received()
+        let offset = writer.end
         guard Int64(bytes.byteCount) <= size - offset else {
             throw SyncError(.sizeMismatch, "\(digest): more than the \(size) bytes that it has were offered")
         }
-        let isLast = offset + Int64(bytes.byteCount) == size
-        try mapped { () throws(SystemFailure) in try writer.withLock { $0 }.append(bytes, isLast: isLast) }
+        let end = offset + Int64(bytes.byteCount)
+        try mapped { () throws(SystemFailure) in try writer.append(bytes, isLast: end == size) }
+        // Not if the bytes were dropped meanwhile.
+        state.withLock { if $0.has(writer) { $0.received.insert(offset..<end) } }
+    }
+
+    private func makeWriter(from offset: Int64) -> FileWriter {
+        FileWriter(file, from: offset, by: store.writes) { [weak self] in self?.didWrite($0) }
+    }
+
+    private func didWrite(_ range: Range<Int64>) {
+        let (frontier, mustTell): (Int64, Bool) = state.withLock { state in
+            state.written.insert(range)
+            let mustTell = state.isSegmented && state.written.count - state.journaled >= Self.journalStep
+            if mustTell { state.journaled = state.written.count }
+            return (state.written.frontier, mustTell)
+        }
+        if frontier > 0 { hash.advance(to: frontier) }
+        // What it would have told is fetched again.
+        if mustTell { try? saveJournal() }
     }
 
     func restart() throws(SyncError) {
-        _ = try openCount()
-        writer.withLock { $0 }.discard()
+        _ = try received()
+        let writers = state.withLock { state in
+            defer { (state.writer, state.segments) = (nil, []) }
+            return state.writers
+        }
+        for writer in writers { writer.discard() }
+        // First: with the journal, and without the bytes, a later run would find holes where it looks for bytes.
+        if state.withLock({ $0.isSegmented }) { removeJournal() }
         try mapped { () throws(SystemFailure) in try file.resize(to: 0) }
         hash.startOver()
-        state.withLock { $0.validated = nil }
-        let fresh = Self.writer(store, file, from: 0, hash)
-        writer.withLock { $0 = fresh }
+        state.withLock { state in
+            (state.received, state.written) = (ByteRanges(), ByteRanges())
+            (state.isSegmented, state.journaled, state.validated) = (false, 0, nil)
+        }
     }
 
     func commit() async throws(SyncError) -> CommitResult {
-        let count = try openCount()
+        let count = try received().frontier
         let got = try await hashed(count)
         guard got == digest, count == size else { return .mismatch(got) }
         try await place(as: digest, count)
@@ -194,7 +177,7 @@ final class DiskIngest: BlobIngest {
     }
 
     func keepUnreferenced(as digest: SHA256Digest) async throws(SyncError) {
-        let count = try openCount()
+        let count = try received().frontier
         guard try await hashed(count) == digest else {
             throw SyncError(.storeIO, "\(self.digest): the bytes that are there are not those of \(digest)")
         }
@@ -204,20 +187,32 @@ final class DiskIngest: BlobIngest {
     /// The bytes that are there.
     ///
     /// - Throws: after the end: the file may be a blob by now, or another process's.
-    private func openCount() throws(SyncError) -> Int64 {
-        guard !state.withLock({ $0.isClosed }) else {
+    private func received() throws(SyncError) -> ByteRanges {
+        let (received, isClosed) = state.withLock { ($0.received, $0.isClosed) }
+        guard !isClosed else {
             throw SyncError(.storeIO, "\(digest): bytes were offered after the end of this download")
         }
-        return byteCount
+        return received
     }
 
-    /// The digest of all that is there.
+    /// The digest of the first `count` bytes.
     private func hashed(_ count: Int64) async throws(SyncError) -> SHA256Digest {
-        let writer = writer.withLock { $0 }
-        if writer.written < count {
-            try await store.blocking { () throws(SystemFailure) in try writer.finish() }
+        if state.withLock({ $0.written.frontier < count }) {
+            try await store.blocking { [self] () throws(SystemFailure) in try finish() }
         }
         return try await hash.digest(of: count)
+    }
+
+    /// Waits until all that was taken is in the file.
+    private func finish() throws(SystemFailure) {
+        let writers = state.withLock { $0.writers }
+        var failure: SystemFailure?
+        for writer in writers {
+            do throws(SystemFailure) { try writer.finish() } catch { failure = error }
+        }
+        guard let failure else { return }
+        state.withLock { $0.received = $0.written }
+        throw failure
     }
 
     func close() {
@@ -227,17 +222,21 @@ final class DiskIngest: BlobIngest {
         }
         guard !wasClosed else { return }
         hash.cancel()
-        let writer = writer.withLock { $0 }
         // What a full disk does not take is fetched again.
-        try? writer.finish()
-        let count = writer.written
+        try? finish()
+        for writer in state.withLock({ $0.writers }) { writer.discard() }
+        let written = state.withLock { $0.written }
         // Only while the lock is held, so that no other process has begun to fill it.
-        if count == 0 {
+        if let end = written.ranges.last?.upperBound {
+            if state.withLock({ $0.isSegmented }) {
+                state.withLock { $0.isSegmented = written.frontier < end }
+                try? saveJournal()
+            }
+            // Gives back the room that was reserved past the bytes: else what is missing needs it a second time.
+            try? file.resize(to: end)
+        } else {
             removeJournal()
             try? store.folder(StoreLayout.partial).removeFile(StoreLayout.partialFile(self.digest))
-        } else {
-            // Gives back the room that was reserved past the bytes: else what is missing needs it a second time.
-            try? file.resize(to: count)
         }
         file.unlock()
     }
@@ -276,42 +275,22 @@ final class DiskIngest: BlobIngest {
         if isFirst && size > 0 { try file.reserve(size) }
     }
 
-    private func mapped(_ body: () throws(SystemFailure) -> Void) throws(SyncError) {
+    func mapped(_ body: () throws(SystemFailure) -> Void) throws(SyncError) {
         do throws(SystemFailure) { try body() } catch { throw error.storeError }
     }
 }
 
-extension DiskIngest {
-    private var journalName: String { StoreLayout.journalFile(digest) }
+/// See ``BlobSegment``.
+private final class DiskSegment: BlobSegment {
+    private let ingest: DiskIngest
+    private let writer: FileWriter
 
-    private func readJournal() -> (sourceSHA256: SHA256Digest, validator: Validator)? {
-        guard let bytes = try? store.folder(StoreLayout.partial).file(journalName, .read).readAll(limit: 1 << 16),
-            let journal = PartialJournal.decode(bytes), let source = try? SHA256Digest(hex: journal.sourceSHA256),
-            let validator = Validator(entityTag: journal.entityTag)
-        else { return nil }
-        return (source, validator)
+    init(_ ingest: DiskIngest, _ writer: FileWriter) {
+        self.ingest = ingest
+        self.writer = writer
     }
 
-    /// Keeps the journal true to the bytes: it speaks of one version of one source, or it goes.
-    private func writeJournal(_ validator: Validator?, offset: Int64) throws(SystemFailure) {
-        let (known, source) = state.withLock { ($0.validated, $0.source) }
-        guard let source else { return }
-        let sourceSHA256 = SHA256Digest(of: Array(source.text.utf8))
-        let isSame = known.map { $0.sourceSHA256 == sourceSHA256 && $0.validator == validator } ?? false
-        if offset > 0 && isSame { return }
-        guard let validator, offset == 0 else {
-            state.withLock { $0.validated = nil }
-            return removeJournal()
-        }
-        state.withLock { $0.validated = (sourceSHA256, validator) }
-        guard size >= Self.journalThreshold else { return }
-        // A crash may lose it: the bytes are then continued without a validator, and the digest decides.
-        try store.folder(StoreLayout.partial)
-            .replace(journalName, with: PartialJournal.encode(validator, from: source), mode: 0o600, isDurable: false)
-    }
+    func write(_ bytes: RawSpan) throws(SyncError) { try ingest.write(bytes, by: writer) }
 
-    private func removeJournal() {
-        guard size >= Self.journalThreshold else { return }
-        try? store.folder(StoreLayout.partial).removeFile(journalName)
-    }
+    func end() { writer.flushLater() }
 }

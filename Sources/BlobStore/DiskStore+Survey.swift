@@ -121,7 +121,8 @@ struct Surveyor {
     private let ask: (Question) -> Void
     private let blobs: Folder
     private let models: Folder
-    private var partials: [SHA256Digest: FileStatus] = [:]
+    /// Their status, and how many bytes of each are there.
+    private var partials: [SHA256Digest: (status: FileStatus, count: Int64)] = [:]
     /// Of digests that more than one path may have.
     private var seen: [SHA256Digest: Blob] = [:]
     private var findings = Findings()
@@ -162,14 +163,16 @@ struct Surveyor {
             guard let digest = StoreLayout.digest(ofPartial: entry.name),
                 let status = try folder.statusIfPresent(entry.name), status.kind == .regular
             else { continue }
-            partials[digest] = status
+            let journal = try? folder.file(StoreLayout.journalFile(digest), .read).readAll(limit: 1 << 20)
+            let present = journal.flatMap(PartialJournal.decode)?.present(in: status.size).count
+            partials[digest] = (status, present ?? status.size)
         }
     }
 
     /// Bytes that a download would go on from: what is too long is started anew.
     private func partialBytes(_ file: ModelFile) -> Int64 {
-        guard let partial = partials[file.sha256], partial.size <= file.size else { return 0 }
-        return partial.size
+        guard let partial = partials[file.sha256], partial.status.size <= file.size else { return 0 }
+        return partial.count
     }
 
     private mutating func lookAtModel(_ index: Int) throws(SystemFailure) {
@@ -286,7 +289,7 @@ struct Surveyor {
         }
         if blob.state != .intact, let partial = partials[file.sha256] {
             // Room that a killed download has reserved is there for the rest of it.
-            findings.bytesFree += max(0, partial.allocated - partial.size)
+            findings.bytesFree += max(0, partial.status.allocated - partial.count)
         }
         if manifest.mayShareDigests { seen[file.sha256] = blob }
         return blob

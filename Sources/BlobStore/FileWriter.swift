@@ -41,6 +41,8 @@ final class FileWriter: Sendable {
     private static let writebackBytes: Int64 = 8 << 20
     /// Blocks that a thread writes of one file before another has its turn.
     private static let turnBlocks = 8
+    /// ECANCELED of errno(3).
+    private static let cancelled: Int32 = 125
 
     fileprivate struct Block {
         var offset: Int64
@@ -116,6 +118,14 @@ final class FileWriter: Sendable {
         try result.get()
     }
 
+    /// Whether all that it was given is in the file.
+    var isIdle: Bool { end == written }
+
+    /// Has what is held written, and does not wait for it.
+    func flushLater() {
+        filling.withLock { filling in if !filling.held.isEmpty { enqueue(&filling) } }
+    }
+
     /// Waits until all is in the file.
     ///
     /// - Throws: what made a write fail.
@@ -130,10 +140,13 @@ final class FileWriter: Sendable {
         try result.get()
     }
 
-    /// Drops what is not in the file yet; when it returns, nothing is written any more.
+    /// Drops what is not in the file yet; when it returns, nothing is written any more, and nothing is taken later.
     func discard() {
         filling.withLock { filling in
-            let dropped = state.withLock { $0.drop() }
+            let dropped = state.withLock { state in
+                state.failure = SystemFailure("write", file.path, code: Self.cancelled)
+                return state.drop()
+            }
             service.leave(dropped)
             filling = Filling(end: state.wait { $0.isAtWork ? nil : $0.written })
         }

@@ -87,24 +87,42 @@ enum ModelRecord {
     }
 }
 
-/// What the partial bytes of a download came from, so that the rest is asked of the same version (If-Range).
+/// `partial/<digest>.journal`: what can't be seen in the bytes of a partial.
 struct PartialJournal: Codable {
     /// Of the source's URL: the URL itself may hold secrets.
-    var sourceSHA256: String
-    var entityTag: String
+    var sourceSHA256: String?
+    var entityTag: String?
+    /// First and past-the-end offsets of what is there; nil where that is all up to the end of the file.
+    var ranges: [[Int64]]?
 
     private enum CodingKeys: String, CodingKey {
         case sourceSHA256 = "source_sha256"
         case entityTag = "etag"
+        case ranges
     }
 
-    static func encode(_ validator: Validator, from source: SourceURL) -> [UInt8] {
+    /// Nil if there is nothing to tell.
+    init?(_ sourceSHA256: SHA256Digest?, _ validator: Validator?, _ present: ByteRanges?) {
+        if validator == nil && present == nil { return nil }
+        self.sourceSHA256 = sourceSHA256?.hex
+        entityTag = validator?.entityTag
+        ranges = present?.ranges.map { [$0.lowerBound, $0.upperBound] }
+    }
+
+    var encoded: [UInt8] {
         var writer = JSONWriter()
         writer.object { writer in
-            writer.key("source_sha256")
-            writer.digest(SHA256Digest(of: Array(source.text.utf8)))
-            writer.key("etag")
-            writer.string(validator.entityTag)
+            if let sourceSHA256, let entityTag {
+                writer.key("source_sha256")
+                writer.string(sourceSHA256)
+                writer.key("etag")
+                writer.string(entityTag)
+            }
+            guard let ranges else { return }
+            writer.key("ranges")
+            writer.array { writer in
+                for range in ranges { writer.array { writer in for bound in range { writer.integer(bound) } } }
+            }
         }
         return writer.bytes
     }
@@ -112,6 +130,23 @@ struct PartialJournal: Codable {
     /// Nil for what can't be read: the bytes are then continued without a validator, and the digest decides.
     static func decode(_ bytes: [UInt8]) -> PartialJournal? {
         try? JSONDecoder().decode(PartialJournal.self, from: Data(bytes))
+    }
+
+    var validated: (sourceSHA256: SHA256Digest, validator: Validator)? {
+        guard let source = sourceSHA256.flatMap({ try? SHA256Digest(hex: $0) }),
+            let validator = entityTag.flatMap(Validator.init(entityTag:))
+        else { return nil }
+        return (source, validator)
+    }
+
+    /// What is there of a file of that length: a crash may have kept the journal's last word and lost bytes.
+    func present(in length: Int64) -> ByteRanges {
+        guard let ranges else { return ByteRanges(0..<length) }
+        var present = ByteRanges()
+        for bounds in ranges where bounds.count == 2 && 0 <= bounds[0] && bounds[0] < min(bounds[1], length) {
+            present.insert(bounds[0]..<min(bounds[1], length))
+        }
+        return present
     }
 }
 

@@ -20,12 +20,19 @@ public enum CommitResult: Sendable, Hashable {
 /// The partial bytes are this process's alone while it lives. It ends with exactly one of a successful ``commit()``,
 /// ``keepUnreferenced(as:)`` or ``close()``; all but those may be called again after a failure.
 public protocol BlobIngest: TransferSink {
-    /// Contiguous bytes from the start that are there.
+    /// Bytes that are there: from the start on, unless segments have brought some that lie behind a gap.
     var byteCount: Int64 { get }
+    /// The bytes that are not, in order.
+    var missing: [Range<Int64>] { get }
     /// What they came from, if they came from this source and it gave a strong validator.
     func validator(for source: SourceURL) -> Validator?
     /// Says whose bytes come next. Before each attempt.
     func expect(from source: SourceURL)
+    /// Opens a place to write at, apart from the bytes that follow each other from the start: for parts of a file that
+    /// come over several connections. Any number may be open; ``restart()`` and the end of the ingest end them all.
+    ///
+    /// - Returns: nil where the store can't.
+    func segment(at offset: Int64) throws(SyncError) -> (any BlobSegment)?
     /// Drops the bytes that are there.
     func restart() throws(SyncError)
     /// Hashes what is not hashed yet, compares, makes the blob durable, seals it, and only then makes it visible.
@@ -36,6 +43,21 @@ public protocol BlobIngest: TransferSink {
     func keepUnreferenced(as digest: SHA256Digest) async throws(SyncError)
     /// Ends it without a commit. The partial stays for a later resume, unless it is empty.
     func close()
+}
+
+extension BlobIngest {
+    /// None.
+    public func segment(at offset: Int64) throws(SyncError) -> (any BlobSegment)? { nil }
+}
+
+/// A part of a blob on its way into the store. One thread at a time.
+public protocol BlobSegment: AnyObject, Sendable {
+    /// The next bytes, in order.
+    ///
+    /// - Throws: the store's failures, also of earlier bytes; also after the end of the ingest.
+    func write(_ bytes: RawSpan) throws(SyncError)
+    /// No more will come.
+    func end()
 }
 
 /// The digest of a file whose bytes are still coming: implemented by BlobStore's hash service. From any thread.

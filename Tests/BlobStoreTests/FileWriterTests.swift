@@ -130,7 +130,8 @@ struct FileWriterTests {
             let written = writer.written
             #expect(writer.end == written && written % Int64(Self.block) == 0)
             try file.resize(to: 0)
-            try writer.finish()
+            #expect(throws: SystemFailure.self) { try append([1], to: writer) }
+            #expect(throws: SystemFailure.self) { try writer.finish() }
             #expect(contents(path) == [])
         }
     }

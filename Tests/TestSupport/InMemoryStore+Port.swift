@@ -195,6 +195,8 @@ private final class InMemoryIngest: BlobIngest {
 
     var byteCount: Int64 { store.state.withLock { Int64($0.partials[digest]?.bytes.count ?? 0) } }
 
+    var missing: [Range<Int64>] { ByteRanges(0..<byteCount).missing(of: size) }
+
     func validator(for source: SourceURL) -> Validator? {
         store.state.withLock { state in
             guard let known = state.partials[digest]?.validated, known.source == source else { return nil }

@@ -1,0 +1,96 @@
+public import SyncDomain
+internal import Synchronization
+internal import SystemSupport
+
+extension DiskStore {
+    /// Takes the partial's lock, if it is free, and goes on from the bytes that it holds.
+    public func ingest(_ digest: SHA256Digest, size: Int64) async throws(SyncError) -> IngestStart {
+        let opened = try await blocking { () throws(SystemFailure) in try self.openPartial(digest, size: size) }
+        switch opened {
+        case .present: return .present
+        case .busy: return .busy
+        case .ready(let file, let count):
+            return .ready(DiskIngest(store: self, digest: digest, size: size, file: file, byteCount: count))
+        }
+    }
+
+    private enum Opened {
+        case present
+        case busy
+        case ready(OpenFile, byteCount: Int64)
+    }
+
+    private func openPartial(_ digest: SHA256Digest, size: Int64) throws(SystemFailure) -> Opened {
+        let folder = try folder(StoreLayout.partial)
+        let name = StoreLayout.partialFile(digest)
+        unsealIfRotten(digest)
+        while true {
+            if try isPresent(digest, size: size) { return .present }
+            guard let file = try openOwn(name, in: folder) else { continue }
+            guard try file.tryLock(exclusive: true) else { return .busy }
+            // The owner may have committed (renamed) it between our open and our lock: then we hold the blob's own
+            // inode, which must not be written. Look again.
+            guard let status = try folder.statusIfPresent(name), status.isSameFile(as: try file.status()) else {
+                continue
+            }
+            // Or committed before our open, and the file is a new one of ours: the look above was too early.
+            if try isPresent(digest, size: size) {
+                if status.size == 0 { try? folder.removeFile(name) }
+                return .present
+            }
+            if status.size > size { try file.resize(to: 0) }
+            return .ready(file, byteCount: status.size > size ? 0 : status.size)
+        }
+    }
+
+    /// Views share the rotten blob's inode: their seal must be broken before the blob is replaced, or a crash in
+    /// between would leave views that look verified and are not.
+    func unsealIfRotten(_ digest: SHA256Digest) {
+        guard let inodes = rotten.withLock({ $0[digest] }),
+            let blob = try? folder(StoreLayout.blobs).folder(StoreLayout.blobFolder(digest)).file(digest.hex, .read),
+            let status = try? blob.status(), inodes.contains(status.inode)
+        else { return }
+        try? blob.setModifiedNow()
+    }
+
+    func forgetRot(of digest: SHA256Digest, _ inode: UInt64) {
+        _ = rotten.withLock { $0[digest]?.remove(inode) }
+    }
+
+    /// Opens a partial, or nil after taking away what must not be written through: a link, or a file that has
+    /// another name somewhere else.
+    private func openOwn(_ name: String, in folder: Folder) throws(SystemFailure) -> OpenFile? {
+        do {
+            let file = try openWritable(name, in: folder)
+            let status = try file.status()
+            if status.kind == .regular, status.linkCount == 1 { return file }
+            // Renamed or removed by its owner just now: nothing to take away.
+            if status.linkCount == 0 { return nil }
+        } catch {
+            guard error.isSymbolicLink || error.isDirectory || error.isNoDevice else { throw error }
+        }
+        try folder.removeTree(name)
+        return nil
+    }
+
+    private func openWritable(_ name: String, in folder: Folder) throws(SystemFailure) -> OpenFile {
+        do { return try folder.file(name, .readWriteCreate, mode: 0o600) } catch {
+            // A crash between the seal and the rename left it complete and read-only. What has another name is not
+            // ours, and not to be changed: the caller takes the name away.
+            guard error.isPermission, let file = try? folder.file(name, .read) else { throw error }
+            let status = try file.status()
+            guard status.kind == .regular, status.linkCount == 1 else { return file }
+            try file.setMode(0o600)
+        }
+        return try folder.file(name, .readWriteCreate, mode: 0o600)
+    }
+
+    /// Whether the blob is there and can be trusted without hashing it.
+    func isPresent(_ digest: SHA256Digest, size: Int64) throws(SystemFailure) -> Bool {
+        let blobs = try folder(StoreLayout.blobs)
+        guard let status = try blobs.statusIfPresent("\(StoreLayout.blobFolder(digest))/\(digest.hex)") else {
+            return false
+        }
+        return isTrusted(status, digest, size: size)
+    }
+}

@@ -42,7 +42,7 @@ final class DiskIngest: BlobIngest {
     /// Held while the journal is written: two threads must not do so at once, and the later word must win.
     let journaling = Mutex(())
 
-    /// - Parameter byteCount: the length of the file.
+    /// Takes over the file, whose lock is held; `byteCount` is its length.
     init(store: DiskStore, digest: SHA256Digest, size: Int64, file: OpenFile, byteCount: Int64) {
         self.store = store
         self.digest = digest
@@ -87,7 +87,9 @@ final class DiskIngest: BlobIngest {
             try reserve()
             try note(validator, offset: offset)
         }
-        guard state.withLock({ $0.writer?.end != offset }) else { return }
+        // Not asked under the lock: a writer that waits for its turn is let go by threads that take the lock.
+        let current = state.withLock { $0.writer }
+        if current?.position == offset { return }
         let writer = makeWriter(from: offset)
         state.withLock { state in
             if let old = state.writer { state.segments.append(old) }
@@ -116,8 +118,9 @@ final class DiskIngest: BlobIngest {
             if isFirst { try saveJournal() }
         }
         let writer = makeWriter(from: offset)
+        let done = state.withLock { $0.segments }.filter(\.isDone)
         state.withLock { state in
-            state.segments.removeAll { $0.isIdle }
+            state.segments.removeAll { old in done.contains { $0 === old } }
             state.segments.append(writer)
         }
         return DiskSegment(self, writer)
@@ -125,7 +128,7 @@ final class DiskIngest: BlobIngest {
 
     fileprivate func write(_ bytes: RawSpan, by writer: FileWriter) throws(SyncError) {
         _ = try received()
-        let offset = writer.end
+        let offset = writer.position
         guard Int64(bytes.byteCount) <= size - offset else {
             throw SyncError(.sizeMismatch, "\(digest): more than the \(size) bytes that it has were offered")
         }
@@ -292,5 +295,5 @@ private final class DiskSegment: BlobSegment {
 
     func write(_ bytes: RawSpan) throws(SyncError) { try ingest.write(bytes, by: writer) }
 
-    func end() { writer.flushLater() }
+    func end() { writer.end() }
 }

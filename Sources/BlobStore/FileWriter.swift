@@ -62,6 +62,7 @@ final class FileWriter: Sendable {
     private struct Filling {
         var end: Int64
         var held: [UInt8] = []
+        var isEnded = false
     }
 
     private let file: OpenFile
@@ -87,7 +88,7 @@ final class FileWriter: Sendable {
     }
 
     /// Where the next byte goes.
-    var end: Int64 { filling.withLock { $0.end } }
+    var position: Int64 { filling.withLock { $0.end } }
 
     /// Up to where all is in the file.
     var written: Int64 { state.withLock { $0.written } }
@@ -118,12 +119,15 @@ final class FileWriter: Sendable {
         try result.get()
     }
 
-    /// Whether all that it was given is in the file.
-    var isIdle: Bool { end == written }
+    /// Whether it has ended, and all that it was given is in the file.
+    var isDone: Bool { filling.withLock { $0.isEnded && $0.end == written } }
 
-    /// Has what is held written, and does not wait for it.
-    func flushLater() {
-        filling.withLock { filling in if !filling.held.isEmpty { enqueue(&filling) } }
+    /// No more will come. Has what is held written, and does not wait for it.
+    func end() {
+        filling.withLock { filling in
+            filling.isEnded = true
+            if !filling.held.isEmpty { enqueue(&filling) }
+        }
     }
 
     /// Waits until all is in the file.

@@ -6,15 +6,15 @@ struct Hop {
     var url: SourceURL
     var bearer: String?
     var offset: Int64
+    var end: Int64?
     var validator: Validator?
     var expectedSize: Int64?
 
-    /// Segments will add the last byte here.
     fileprivate var headers: [String] {
         var lines = ["Accept-Encoding: identity"]
         if let bearer { lines.append("Authorization: Bearer \(bearer)") }
-        guard offset > 0 else { return lines }
-        lines.append("Range: bytes=\(offset)-")
+        guard offset > 0 || end != nil else { return lines }
+        lines.append("Range: bytes=\(offset)-\(end.map { String($0 - 1) } ?? "")")
         if let validator { lines.append("If-Range: \(validator.entityTag)") }
         return lines
     }
@@ -70,7 +70,7 @@ extension EasyHandle {
         try set(CURLOPT_LOW_SPEED_TIME, options.stallTimeout.wholeSeconds)
         try set(CURLOPT_TCP_KEEPALIVE, 1)
         try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
-        let isSmall = hop.expectedSize.map { $0 - hop.offset <= Self.sharingLimitBytes } ?? false
+        let isSmall = (hop.end ?? hop.expectedSize).map { $0 - hop.offset <= Self.sharingLimitBytes } ?? false
         try set(CURLOPT_PIPEWAIT, isSmall ? 1 : 0)
         if let proxy = options.proxy { try set(CURLOPT_PROXY, proxy) }
     }

@@ -45,7 +45,7 @@ final class Exchange {
         self.sink = sink
         url = request.url
         gate = ResponseGate(
-            expectedSize: request.expectedSize, offset: request.offset, validator: request.validator)
+            expectedSize: request.expectedSize, offset: request.offset, end: request.end, validator: request.validator)
     }
 
     /// A request to ``url`` is about to be made, showing that credential.

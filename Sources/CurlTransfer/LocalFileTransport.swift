@@ -73,7 +73,7 @@ final class LocalFileTransport: Sendable {
             let offset = try start(size)
             try sink.begin(at: offset, validator: nil)
             _ = posix_fadvise(descriptor, 0, 0, Int32(POSIX_FADV_SEQUENTIAL))
-            try copy(descriptor, path, offset..<size, isCancelled)
+            try copy(descriptor, path, offset..<max(offset, min(size, request.end ?? size)), isCancelled)
         }
 
         private func check(_ descriptor: Int32, _ path: String) throws(SyncError) -> Int64 {

@@ -1,8 +1,6 @@
 internal import SyncDomain
 
 /// Decides, from the head of an answer alone, whether its body may reach the sink and where it would start.
-///
-/// Segments will ask for ranges with an end: their last byte joins `offset` here, and nothing else changes.
 struct ResponseGate {
     enum Admission: Equatable {
         /// The body is the file from this offset on, and ends at `end` where that is known.
@@ -20,13 +18,16 @@ struct ResponseGate {
 
     var expectedSize: Int64?
     var offset: Int64
+    /// Where the range that was asked for ends; nil for the end of the file.
+    var end: Int64?
     var validator: Validator?
     /// What this run would show to the host that answers, for the words of a refusal.
     var credential: StatusRule.Credential = .none
 
-    init(expectedSize: Int64?, offset: Int64, validator: Validator? = nil) {
+    init(expectedSize: Int64?, offset: Int64, end: Int64? = nil, validator: Validator? = nil) {
         self.expectedSize = expectedSize
         self.offset = offset
+        self.end = end
         self.validator = validator
     }
 
@@ -61,7 +62,7 @@ struct ResponseGate {
     }
 
     private func part(_ head: ResponseHead) -> Admission {
-        if offset == 0 {
+        if offset == 0 && end == nil {
             return .refuse(
                 TransferFault(.protocolViolation, "a part of the file (status 206), where the whole was asked for"))
         }
@@ -77,10 +78,10 @@ struct ResponseGate {
         guard range.first == offset else {
             return .refuse(wrongRange("the file from byte \(range.first) on, where byte \(offset) was asked for"))
         }
-        let end = range.total ?? expectedSize
+        let end = end ?? range.total ?? expectedSize
         if let end, range.last != end - 1 {
             return .refuse(
-                wrongRange("the file to byte \(range.last) alone, where all to byte \(end - 1) was asked for"))
+                wrongRange("the file to byte \(range.last), where all to byte \(end - 1) was asked for"))
         }
         if case .bytes(let length) = declaredLength(head), length != range.last - range.first + 1 {
             return .refuse(

@@ -136,9 +136,10 @@ extension RunningTransfer: Sendable {}
         do {
             let authorization = try Authorization(for: exchange.url, from: options.credentials)
             exchange.beginHop(authorization.credential)
+            let request = exchange.request
             let hop = Hop(
-                url: exchange.url, bearer: authorization.bearer, offset: exchange.request.offset,
-                validator: exchange.request.validator, expectedSize: exchange.request.expectedSize)
+                url: exchange.url, bearer: authorization.bearer, offset: request.offset, end: request.end,
+                validator: request.validator, expectedSize: request.expectedSize)
             try attach(transfer, hop)
         } catch {
             finish(transfer, exchange.refused(error))

@@ -1,5 +1,6 @@
 /// Which bytes of a file: ranges that do not overlap or touch, in order.
 public struct ByteRanges: Sendable, Hashable {
+    /// Apart from each other, and none empty.
     public private(set) var ranges: [Range<Int64>] = []
 
     /// None, or one range.

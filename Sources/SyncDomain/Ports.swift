@@ -34,16 +34,22 @@ public struct TransferRequest: Sendable {
     public var expectedSize: Int64?
     /// Bytes that are there already: a range from here on is asked for where this is not 0.
     public var offset: Int64
+    /// Where the range that is asked for ends; nil for the end of the file.
+    public var end: Int64?
     /// What the bytes that are there came from, if they came from this source.
     public var validator: Validator?
     /// For messages: the model and path that this is about.
     public var subject: String
 
-    /// The whole resource, unless an offset is given.
-    public init(url: SourceURL, expectedSize: Int64?, offset: Int64 = 0, validator: Validator? = nil, subject: String) {
+    /// The whole resource, unless an offset or an end is given.
+    public init(
+        url: SourceURL, expectedSize: Int64?, offset: Int64 = 0, end: Int64? = nil, validator: Validator? = nil,
+        subject: String
+    ) {
         self.url = url
         self.expectedSize = expectedSize
         self.offset = offset
+        self.end = end
         self.validator = validator
         self.subject = subject
     }

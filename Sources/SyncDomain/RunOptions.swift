@@ -2,6 +2,8 @@
 public struct RunOptions: Sendable, Hashable {
     /// Files at once.
     public var jobs = 16
+    /// Connections at once, over all files and hosts.
+    public var connections = 32
     /// Attempts a source that bring nothing new, before it is given up.
     public var attempts = 5
     /// How hard to look at what is there already.

@@ -68,6 +68,18 @@ public struct TransferStatistics: Sendable, Hashable {
         self.attempts = attempts
     }
 
+    /// Counts an attempt. One that only goes on with what the one before brought from the same source is told with it.
+    public mutating func add(_ attempt: TransferAttempt) {
+        bytesDownloaded += attempt.bytes
+        guard let last = attempts.last, last.error == nil, last.url == attempt.url else {
+            return attempts.append(attempt)
+        }
+        attempts[attempts.count - 1].seconds += attempt.seconds
+        attempts[attempts.count - 1].bytes += attempt.bytes
+        attempts[attempts.count - 1].httpStatus = attempt.httpStatus
+        attempts[attempts.count - 1].error = attempt.error
+    }
+
     /// Nil where nothing was fetched.
     public var bytesPerSecond: Double? {
         bytesDownloaded > 0 && seconds > 0 ? Double(bytesDownloaded) / seconds : nil

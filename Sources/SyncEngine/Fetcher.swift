@@ -16,6 +16,7 @@ struct Fetcher {
     let clock: RunClock
     let options: RunOptions
     let observer: any SyncObserver
+    let pool: ConnectionPool
 
     /// What one fetch is about, for messages.
     struct Job: Sendable {
@@ -26,9 +27,16 @@ struct Fetcher {
         var subject: String { "\(model)/\(path)" }
     }
 
+    /// Smaller files come over one connection each.
+    private static let sharingBytes: Int64 = 16 << 20
+
     /// What one fetch has come to.
     private struct Progress {
         var policy: RetryPolicy
+        var file: SharedFile
+        var meter: FileMeter
+        /// Whom the last request was made of.
+        var asked: SourceURL?
         var statistics: TransferStatistics
         /// Bytes from before this run, as long as they are among those that are there.
         var resumed: Int64
@@ -55,11 +63,16 @@ struct Fetcher {
 
     /// Never throws: one file's failure is its own.
     func run(_ job: Job) async -> FetchOutcome {
-        let sources = options.isOffline ? job.fetch.sources.filter { $0.scheme == .file } : job.fetch.sources
+        let sources = pool.ordered(
+            options.isOffline ? job.fetch.sources.filter { $0.scheme == .file } : job.fetch.sources)
         guard !sources.isEmpty else { return FetchOutcome(error: offline(job)) }
         do throws(SyncError) {
             guard let ingest = try await begin(job) else { return FetchOutcome() }
-            return await run(job, sources, ingest)
+            let file = SharedFile(
+                size: job.fetch.size, missing: ingest.missing, sources: sources.filter { $0.host != nil },
+                isAlone: job.fetch.size < Self.sharingBytes)
+            if job.fetch.size < Self.sharingBytes { return await run(job, sources, ingest, file) }
+            return await share(job, sources, ingest, file)
         } catch {
             return FetchOutcome(error: named(error, job))
         }
@@ -93,11 +106,42 @@ struct Fetcher {
         }
     }
 
-    private func run(_ job: Job, _ sources: [SourceURL], _ first: any BlobIngest) async -> FetchOutcome {
+    /// As the one below, with the help of as many other connections as the pool thinks good.
+    private func share(
+        _ job: Job, _ sources: [SourceURL], _ ingest: any BlobIngest, _ file: SharedFile
+    ) async -> FetchOutcome {
+        pool.join(file)
+        let meter = FileMeter(job, bytes: ingest.byteCount, clock: clock, observer: observer)
+        return await withTaskGroup(of: FetchOutcome?.self) { group in
+            group.addTask {
+                defer {
+                    pool.remove(file)
+                    file.end()
+                }
+                return await run(job, sources, ingest, file, meter)
+            }
+            for await slot in file.wishes {
+                group.addTask {
+                    await Helper(fetcher: self, job: job, ingest: ingest, file: file, meter: meter).run(slot)
+                    return nil
+                }
+            }
+            // Whoever still asks for bytes asks for none that are wanted.
+            group.cancelAll()
+            var outcome: FetchOutcome?
+            for await ended in group { outcome = outcome ?? ended }
+            return outcome ?? FetchOutcome(error: .cancelled(job.subject))
+        }
+    }
+
+    private func run(
+        _ job: Job, _ sources: [SourceURL], _ first: any BlobIngest, _ file: SharedFile, _ meter: FileMeter? = nil
+    ) async -> FetchOutcome {
         var ingest = first
         let started = clock.monotonic()
         var progress = Progress(
-            policy: RetryPolicy(sources: sources, attempts: options.attempts, bytes: ingest.byteCount),
+            policy: RetryPolicy(sources: sources, attempts: options.attempts, bytes: ingest.byteCount), file: file,
+            meter: meter ?? FileMeter(job, bytes: ingest.byteCount, clock: clock, observer: observer),
             statistics: TransferStatistics(startedAt: clock.wall()), resumed: ingest.byteCount, started: started)
         observer.observe(
             .started(model: job.model, path: job.path, size: job.fetch.size, resumedFrom: ingest.byteCount))
@@ -125,6 +169,8 @@ struct Fetcher {
     }
 
     private func finished(_ error: SyncError?, _ progress: Progress) -> FetchOutcome {
+        var progress = progress
+        addHelp(&progress)
         var statistics = progress.statistics
         statistics.seconds = (clock.monotonic() - progress.started).seconds
         statistics.bytesResumed = error == nil ? progress.resumed : 0
@@ -138,11 +184,12 @@ struct Fetcher {
         _ job: Job, _ ingest: any BlobIngest, _ progress: inout Progress
     ) async throws(SyncError) -> RetryPolicy.Decision? {
         let isWhole = ingest.byteCount >= job.fetch.size
-        if !isWhole, let error = await transfer(job, ingest, &progress) {
+        if let error = try await bring(job, ingest, &progress) {
             progress.lastError = error
             return progress.policy.decide(
                 after: progress.lastOutcome, error, bytes: ingest.byteCount, chance: clock.chance())
         }
+        addHelp(&progress)
         switch try await ingest.commit() {
         case .committed:
             progress.isIngestEnded = true
@@ -151,7 +198,8 @@ struct Fetcher {
         case .mismatch(let got):
             let error = mismatch(job, got, progress.policy.source, progress.lastOutcome)
             progress.lastError = error
-            if !isWhole, let last = progress.statistics.attempts.indices.last {
+            let asked = progress.policy.source.redacted
+            if !isWhole, let last = progress.statistics.attempts.lastIndex(where: { $0.url == asked }) {
                 progress.statistics.attempts[last].error = error
             }
             let provesNothing = progress.resumed > 0 || progress.isMixed
@@ -159,28 +207,63 @@ struct Fetcher {
         }
     }
 
+    /// Requests until all bytes are there, or one has failed.
+    private func bring(
+        _ job: Job, _ ingest: any BlobIngest, _ progress: inout Progress
+    ) async throws(SyncError) -> SyncError? {
+        let file = progress.file
+        while ingest.byteCount < job.fetch.size {
+            guard let claim = file.claim(isFirst: true) else {
+                await file.change()
+                if Task.isCancelled { throw .cancelled(job.subject) }
+                continue
+            }
+            defer { file.release(claim) }
+            if let error = await transfer(job, ingest, claim, &progress) { return error }
+        }
+        return nil
+    }
+
     /// One request.
     ///
     /// - Returns: why the bytes are not all there; nil where they are.
-    private func transfer(_ job: Job, _ ingest: any BlobIngest, _ progress: inout Progress) async -> SyncError? {
+    private func transfer(
+        _ job: Job, _ ingest: any BlobIngest, _ claim: RangeBoard.Claim, _ progress: inout Progress
+    ) async -> SyncError? {
         let source = progress.policy.source
         ingest.expect(from: source)
         let request = TransferRequest(
-            url: source, expectedSize: job.fetch.size, offset: ingest.byteCount,
-            validator: ingest.validator(for: source), subject: job.subject)
-        let sink = MeteredSink(ingest, job, clock: clock, observer: observer)
+            url: source, expectedSize: job.fetch.size, offset: claim.range.lowerBound,
+            end: claim.range.upperBound < job.fetch.size ? claim.range.upperBound : nil,
+            validator: ingest.validator(for: source) ?? progress.file.validator(for: source), subject: job.subject)
+        let sink = FileSink(ingest, progress.file, claim, source, progress.meter, pool)
+        progress.asked = source
+        do { try await pool.enter(source) } catch { return .cancelled(job.subject) }
         let (startedAt, started) = (clock.wall(), clock.monotonic())
         var outcome = await transport.transfer(request, into: sink)
+        pool.leave(source.host)
+        sink.end()
+        if outcome.error == nil || sink.isDone { outcome.bytes = sink.taken }
+        if sink.isDone { outcome.error = nil }
         if Task.isCancelled, outcome.error != nil { outcome.error = .cancelled(job.subject) }
         if sink.hasStartedOver { progress.startOver() }
-        let error = (outcome.error ?? truncation(job, ingest.byteCount, outcome)).map { named($0, job) }
+        let isShort = outcome.error == nil && !progress.file.isWhole(claim)
+        let error = (outcome.error ?? (isShort ? truncation(job, ingest.byteCount, outcome) : nil))
+            .map { named($0, job) }
         progress.lastOutcome = outcome
-        progress.statistics.bytesDownloaded += outcome.bytes
-        progress.statistics.attempts.append(
+        progress.statistics.add(
             TransferAttempt(
                 url: source.redacted, startedAt: startedAt, seconds: (clock.monotonic() - started).seconds,
                 bytes: outcome.bytes, httpStatus: outcome.httpStatus, error: error))
         return error
+    }
+
+    /// What other connections brought counts as this fetch's. Bytes of other sources prove nothing against this one.
+    private func addHelp(_ progress: inout Progress) {
+        let (bytes, attempts) = progress.file.takeHelp()
+        progress.statistics.attempts += attempts
+        progress.statistics.bytesDownloaded += attempts.reduce(0) { $0 + $1.bytes }
+        if bytes.contains(where: { $0.key != progress.policy.source && $0.value > 0 }) { progress.isMixed = true }
     }
 
     /// Does what the policy decided.
@@ -194,20 +277,25 @@ struct Fetcher {
             let isKept = await keep(digest, ingest, &progress)
             // Bytes that are known to be wrong are nothing to go on from.
             if !isKept, error.code == .digestMismatch || progress.lastOutcome.mustRestart { try? ingest.restart() }
+            dropHost(progress)
             throw told(error, progress)
         case .nextSource(let fromScratch, let digest):
+            dropHost(progress)
             tell(job, .zero, progress)
             if await keep(digest, ingest, &progress) {
                 guard let next = try await begin(job) else { return nil }
                 progress.isIngestEnded = false
                 progress.startOver()
                 progress.resumed = next.byteCount
+                progress.file = SharedFile(size: job.fetch.size, missing: next.missing, sources: [], isAlone: true)
+                progress.meter = FileMeter(job, bytes: next.byteCount, clock: clock, observer: observer)
                 return next
             }
             if fromScratch { try restart(ingest, &progress) } else { progress.isMixed = ingest.byteCount > 0 }
         case .retry(let delay, let fromScratch):
             tell(job, delay, progress)
             if fromScratch { try restart(ingest, &progress) }
+            if progress.lastOutcome.retryAfter != nil { pool.hold(progress.policy.source.host, for: delay) }
             if delay > .zero {
                 do { try await clock.sleep(delay) } catch { throw .cancelled(job.subject) }
             }
@@ -217,8 +305,19 @@ struct Fetcher {
     }
 
     private func restart(_ ingest: any BlobIngest, _ progress: inout Progress) throws(SyncError) {
+        // First, so that no other connection takes the new bytes for its own.
+        progress.file.startOver()
         try ingest.restart()
+        progress.meter.reset()
         progress.startOver()
+    }
+
+    /// A host that fails for this file would fail for others; a file that it does not have says nothing of it.
+    private func dropHost(_ progress: Progress) {
+        guard let error = progress.lastError, let asked = progress.asked, progress.policy.sources.count > 1,
+            error.isRetryable || error.code == .digestMismatch || error.code.rawValue.hasPrefix("network")
+        else { return }
+        pool.drop(asked, because: error)
     }
 
     /// Keeps wrong bytes of the right size, so that a corrected manifest fetches nothing again.
@@ -265,57 +364,5 @@ struct Fetcher {
         if diagnosis == .htmlPage { message += "; the answer is a web page, as a login or error page is" }
         if diagnosis == .lfsPointer { message += "; the answer is a Git LFS pointer, not the file that it points to" }
         return SyncError(.digestMismatch, message, diagnosis: diagnosis)
-    }
-}
-
-/// Hands bytes on and tells of progress.
-private final class MeteredSink: TransferSink {
-    private let ingest: any BlobIngest
-    private let job: Fetcher.Job
-    private let clock: RunClock
-    private let observer: any SyncObserver
-    private let state: Mutex<(meter: ProgressMeter, count: Int64, hasStartedOver: Bool)>
-
-    init(_ ingest: any BlobIngest, _ job: Fetcher.Job, clock: RunClock, observer: any SyncObserver) {
-        self.ingest = ingest
-        self.job = job
-        self.clock = clock
-        self.observer = observer
-        let count = ingest.byteCount
-        let meter = ProgressMeter(total: job.fetch.size, bytes: count, now: clock.monotonic().seconds)
-        state = Mutex((meter, count, false))
-    }
-
-    /// The source sent the file from its start where the rest was asked for.
-    var hasStartedOver: Bool { state.withLock { $0.hasStartedOver } }
-
-    func begin(at offset: Int64, validator: Validator?) throws(SyncError) {
-        try ingest.begin(at: offset, validator: validator)
-        let dropped = state.withLock { state in
-            let dropped = state.count - offset
-            if dropped > 0 { state.hasStartedOver = true }
-            state.count = offset
-            return dropped
-        }
-        guard dropped > 0 else { return }
-        observer.observe(
-            .note(
-                "\(job.subject): the source sends the file from its start; \(dropped) bytes that were here are fetched again"
-            ))
-    }
-
-    func write(_ bytes: RawSpan) throws(SyncError) {
-        try ingest.write(bytes)
-        let now = clock.monotonic().seconds
-        let update: (count: Int64, rate: Double, left: Double?)? = state.withLock { state in
-            state.count += Int64(bytes.byteCount)
-            return state.meter.update(bytes: state.count, now: now).map { (state.count, $0.rate, $0.secondsLeft) }
-        }
-        guard let update else { return }
-        observer.observe(
-            .progress(
-                DownloadProgress(
-                    model: job.model, path: job.path, bytes: update.count, total: job.fetch.size,
-                    bytesPerSecond: update.rate, secondsLeft: update.left)))
     }
 }

@@ -39,14 +39,16 @@ public struct SyncEngine: Sendable {
         if plan.bytesToFetch > 0, !options.isOffline, plan.bytesNeeded > plan.bytesFree {
             return (refused(plan, noSpace(plan)) + plan.unmanagedResults(in: store), [])
         }
-        let fetcher = Fetcher(store: store, transport: transport, clock: clock, options: options, observer: observer)
+        let pool = ConnectionPool(bound: options.connections, hosts: plan.manifest.hosts, clock: clock)
+        let fetcher = Fetcher(
+            store: store, transport: transport, clock: clock, options: options, observer: observer, pool: pool)
         let executor = Executor(plan: plan, store: store, fetcher: fetcher, options: options, observer: observer)
         let record = await executor.run()
         let results =
             ResultBuilder(plan: plan, store: store, executor: executor, record: record).results
             + plan.unmanagedResults(in: store)
         tell(plan, results, record)
-        return (results, record.notes)
+        return (results, record.notes + pool.notes)
     }
 
     /// What `verify` says of a plan: nothing is changed, and all that is not as it should be is a failure.

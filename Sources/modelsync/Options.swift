@@ -70,6 +70,12 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Files at once (default: $MODELSYNC_JOBS, else 16).", valueName: "n"))
     var jobs: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "Connections at once, over all files (default: $MODELSYNC_CONNECTIONS, else as many as help, up to 32).",
+            valueName: "n"))
+    var connections: Int?
+
     @Option(help: ArgumentHelp("Attempts a source that bring nothing new, before the next source.", valueName: "n"))
     var retries = 5
 
@@ -84,6 +90,9 @@ struct RunArguments: ParsableArguments {
 
     func validate() throws {
         guard (1...1000).contains(jobs ?? 1) else { throw ValidationError("--jobs takes a number from 1 to 1000") }
+        guard (1...1000).contains(connections ?? 1) else {
+            throw ValidationError("--connections takes a number from 1 to 1000")
+        }
         guard (0...1000).contains(retries) else { throw ValidationError("--retries takes a number from 0 to 1000") }
     }
 
@@ -92,14 +101,20 @@ struct RunArguments: ParsableArguments {
         let offlineVariable = configuration.environment("MODELSYNC_OFFLINE")?.lowercased()
         configuration.options.isOffline = offline || ["1", "true", "yes", "on"].contains(offlineVariable)
         defer { configuration.options.jobs = min(configuration.options.jobs, Descriptors.jobLimit) }
-        if let jobs {
-            configuration.options.jobs = jobs
-        } else if let text = configuration.environment("MODELSYNC_JOBS"), !text.isEmpty {
-            guard let number = Int(text), (1...1000).contains(number) else {
-                throw ValidationError("MODELSYNC_JOBS is '\(text)'; it takes a number from 1 to 1000")
-            }
-            configuration.options.jobs = number
+        if let number = try Self.number(jobs, "MODELSYNC_JOBS", configuration) { configuration.options.jobs = number }
+        if let number = try Self.number(connections, "MODELSYNC_CONNECTIONS", configuration) {
+            configuration.options.connections = number
         }
+    }
+
+    /// What the flag says, or else the variable.
+    private static func number(_ flag: Int?, _ variable: String, _ configuration: SyncConfiguration) throws -> Int? {
+        if let flag { return flag }
+        guard let text = configuration.environment(variable), !text.isEmpty else { return nil }
+        guard let number = Int(text), (1...1000).contains(number) else {
+            throw ValidationError("\(variable) is '\(text)'; it takes a number from 1 to 1000")
+        }
+        return number
     }
 }
 

@@ -40,7 +40,7 @@ struct FileWriterTests {
                 let end = min(done + piece, bytes.count)
                 try append(bytes[done..<end], isLast: saysTheLast && end == bytes.count, to: writer)
                 done = end
-                #expect(writer.end == Int64(done) && writer.written <= done)
+                #expect(writer.position == Int64(done) && writer.written <= done)
             }
             try writer.finish()
             #expect(writer.written == Int64(bytes.count))
@@ -73,7 +73,7 @@ struct FileWriterTests {
             try file.write(bytes.span.bytes.extracting(first: 50_000), at: 0)
             let told = Told()
             let writer = FileWriter(file, from: 50_000, by: service) { told.add($0) }
-            #expect(writer.end == 50_000 && writer.written == 50_000)
+            #expect(writer.position == 50_000 && writer.written == 50_000)
             try append(bytes[50_000...], to: writer)
             try writer.finish()
             #expect(told.all == [50_000..<Int64(Self.block), Int64(Self.block)..<Int64(bytes.count)])
@@ -111,7 +111,7 @@ struct FileWriterTests {
                 }
                 try broken.finish()
             }
-            #expect(broken.written == 0 && broken.end == 0)
+            #expect(broken.written == 0 && broken.position == 0)
             #expect(throws: SystemFailure.self) { try append([1], to: broken) }
             #expect(throws: SystemFailure.self) { try broken.finish() }
             let writer = FileWriter(file, from: 0, by: service) { _ in }
@@ -128,7 +128,7 @@ struct FileWriterTests {
             try append(bytes, to: writer)
             writer.discard()
             let written = writer.written
-            #expect(writer.end == written && written % Int64(Self.block) == 0)
+            #expect(writer.position == written && written % Int64(Self.block) == 0)
             try file.resize(to: 0)
             #expect(throws: SystemFailure.self) { try append([1], to: writer) }
             #expect(throws: SystemFailure.self) { try writer.finish() }

@@ -1,0 +1,243 @@
+internal import SyncDomain
+internal import Synchronization
+
+/// The connections of a run: how many each host has, who waits for one, and which file is to have one more.
+///
+/// Time comes in with the bytes: there is no clock that ticks while nothing happens. Safe to use from any thread.
+final class ConnectionPool: Sendable {
+    /// A connection that may be made to a host. Whoever has it gives it back by ``leave(_:)``.
+    typealias Slot = HostKey
+
+    private static let lookSeconds = 0.1
+    /// A file that the connections it has will bring in less time gets no more: what is on its way already would come twice.
+    private static let worthwhileSeconds = 1.0
+
+    private struct Host {
+        let bound: Int
+        var active = 0
+        var policy: ConnectionPolicy?
+        /// Since the last look.
+        var bytes: Int64 = 0
+        /// Bytes per second at the last look.
+        var rate = 0.0
+        var lookedAt: Duration?
+        /// Nothing is asked of it before.
+        var heldUntil = Duration.zero
+        /// It failed: others are asked first, and it is given no connection beyond what a file needs.
+        var isDropped = false
+    }
+
+    private struct Waiter {
+        let id: Int
+        let host: HostKey
+        let continuation: CheckedContinuation<Bool, Never>
+    }
+
+    private struct State {
+        var hosts: [HostKey: Host] = [:]
+        var active = 0
+        var files: [ObjectIdentifier: SharedFile] = [:]
+        var waiters: [Waiter] = []
+        /// Waiters whose task was cancelled before they waited.
+        var cancelled: Set<Int> = []
+        var lastID = 0
+        var notes: [String] = []
+    }
+
+    private let bound: Int
+    private let settings: [HostKey: HostSettings]
+    private let clock: RunClock
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - bound: connections at once, of all hosts.
+    ///   - hosts: bounds of single hosts.
+    ///   - clock: the run's.
+    init(bound: Int, hosts: [HostKey: HostSettings], clock: RunClock) {
+        self.bound = max(1, bound)
+        settings = hosts
+        self.clock = clock
+    }
+
+    /// What is worth telling of the hosts.
+    var notes: [String] { state.withLock { $0.notes } }
+
+    /// Waits until one more connection to the host may be made, and counts it. ``leave(_:)`` gives it back.
+    ///
+    /// - Throws: `CancellationError`; nothing is counted then.
+    func enter(_ source: SourceURL) async throws {
+        guard let key = source.host else { return }
+        let id = state.withLock { state in
+            state.lastID += 1
+            return state.lastID
+        }
+        let isCounted = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let answer: Bool? = state.withLock { state in
+                    if state.cancelled.contains(id) { return false }
+                    if hasRoom(key, source.scheme, &state) {
+                        count(key, &state)
+                        return true
+                    }
+                    state.waiters.append(Waiter(id: id, host: key, continuation: continuation))
+                    return nil
+                }
+                if let answer { continuation.resume(returning: answer) }
+            }
+        } onCancel: {
+            let waiter: Waiter? = state.withLock { state in
+                guard let index = state.waiters.firstIndex(where: { $0.id == id }) else {
+                    state.cancelled.insert(id)
+                    return nil
+                }
+                return state.waiters.remove(at: index)
+            }
+            waiter?.continuation.resume(returning: false)
+        }
+        state.withLock { _ = $0.cancelled.remove(id) }
+        guard isCounted else { throw CancellationError() }
+        do { try await waitWhileHeld(key) } catch {
+            leave(key)
+            throw error
+        }
+    }
+
+    private func waitWhileHeld(_ key: HostKey) async throws {
+        while true {
+            let left = state.withLock { $0.hosts[key]?.heldUntil ?? .zero } - clock.monotonic()
+            if left <= .zero { return }
+            try await clock.sleep(left)
+        }
+    }
+
+    /// Gives a connection back.
+    func leave(_ key: HostKey?) {
+        guard let key else { return }
+        let waiters: [Waiter] = state.withLock { state in
+            state.hosts[key]?.active -= 1
+            state.active -= 1
+            var going: [Waiter] = []
+            while let index = state.waiters.firstIndex(where: { hasRoom($0.host, nil, &state) }) {
+                let waiter = state.waiters.remove(at: index)
+                count(waiter.host, &state)
+                going.append(waiter)
+            }
+            return going
+        }
+        for waiter in waiters { waiter.continuation.resume(returning: true) }
+    }
+
+    private func hasRoom(_ key: HostKey, _ scheme: SourceURL.Scheme?, _ state: inout State) -> Bool {
+        if state.hosts[key] == nil {
+            let own = settings.first { $0.key.covers(key, over: scheme ?? .https) }?.value.connections
+            state.hosts[key] = Host(bound: own ?? bound)
+        }
+        return state.active < bound && (state.hosts[key].map { $0.active < $0.bound } ?? true)
+    }
+
+    private func count(_ key: HostKey, _ state: inout State) {
+        state.hosts[key]?.active += 1
+        state.active += 1
+    }
+
+    /// The host asked for a pause: nobody asks anything of it before it is over.
+    func hold(_ key: HostKey?, for duration: Duration) {
+        guard let key else { return }
+        let until = clock.monotonic() + duration
+        state.withLock { state in
+            guard let held = state.hosts[key]?.heldUntil else { return }
+            state.hosts[key]?.heldUntil = max(held, until)
+            state.hosts[key]?.policy?.yield()
+        }
+    }
+
+    /// The host failed for good: the others are asked first from now on.
+    func drop(_ source: SourceURL, because error: SyncError) {
+        guard let key = source.host else { return }
+        state.withLock { state in
+            guard state.hosts[key]?.isDropped == false else { return }
+            state.hosts[key]?.isDropped = true
+            state.notes.append("\(key) is asked last for the rest of this run: \(error.message)")
+        }
+    }
+
+    /// The sources, those of hosts that failed last.
+    func ordered(_ sources: [SourceURL]) -> [SourceURL] {
+        let isDropped = state.withLock { state in
+            sources.map { source in source.host.flatMap { state.hosts[$0]?.isDropped } ?? false }
+        }
+        let indices = sources.indices
+        return (indices.filter { !isDropped[$0] } + indices.filter { isDropped[$0] }).map { sources[$0] }
+    }
+
+    /// A file whose parts may come over several connections.
+    func join(_ file: SharedFile) { state.withLock { $0.files[ObjectIdentifier(file)] = file } }
+
+    /// It has all it needs, or failed.
+    func remove(_ file: SharedFile) { state.withLock { $0.files[ObjectIdentifier(file)] = nil } }
+
+    /// Whether the host has no more connections than it should.
+    func mayStay(_ key: HostKey) -> Bool {
+        state.withLock { state in
+            guard let host = state.hosts[key], !host.isDropped else { return false }
+            return host.active <= max(1, host.policy?.target ?? 1)
+        }
+    }
+
+    /// Bytes came from a host. Now and then it is looked whether more connections would bring more.
+    func didReceive(_ bytes: Int, from key: HostKey?) {
+        guard let key else { return }
+        let hasLooked = state.withLock { state in
+            guard var host = state.hosts[key] else { return false }
+            defer { state.hosts[key] = host }
+            host.bytes += Int64(bytes)
+            // With no file that could be shared there is nothing to decide.
+            guard !state.files.isEmpty else { return false }
+            let now = clock.monotonic()
+            guard let last = host.lookedAt else {
+                (host.lookedAt, host.bytes) = (now, 0)
+                return false
+            }
+            let seconds = (now - last).seconds
+            guard seconds >= Self.lookSeconds else { return false }
+            var policy = host.policy ?? ConnectionPolicy(bound: min(host.bound, bound), start: host.active)
+            policy.observe(bytes: host.bytes, seconds: seconds, active: host.active)
+            host.rate = Double(host.bytes) / seconds
+            (host.policy, host.lookedAt, host.bytes) = (policy, now, 0)
+            return true
+        }
+        guard hasLooked else { return }
+        for (file, slot) in wishes(after: key) where !file.wish(slot) { leave(slot) }
+    }
+
+    /// Connections that files are to have, counted already.
+    private func wishes(after key: HostKey) -> [(SharedFile, Slot)] {
+        state.withLock { state in
+            guard let host = state.hosts[key], let target = host.policy?.target else { return [] }
+            let worthwhile = state.files.values.filter { file in
+                file.hasWork && Double(file.missingBytes) > host.rate * Self.worthwhileSeconds
+            }
+            var wishes: [(SharedFile, Slot)] = []
+            // One for each mirror that has none: how fast it is shows then.
+            for file in worthwhile {
+                for other in file.hosts where other != key && !file.hasDropped(other) {
+                    guard hasRoom(other, nil, &state), let found = state.hosts[other], found.active == 0,
+                        !found.isDropped
+                    else { continue }
+                    count(other, &state)
+                    wishes.append((file, other))
+                }
+            }
+            let files = worthwhile.filter { $0.hosts.contains(key) && !$0.hasDropped(key) }
+                .sorted { $0.missingBytes > $1.missingBytes }
+            guard !files.isEmpty, !host.isDropped else { return wishes }
+            var next = 0
+            while let host = state.hosts[key], host.active < target, hasRoom(key, nil, &state) {
+                count(key, &state)
+                wishes.append((files[next % files.count], key))
+                next += 1
+            }
+            return wishes
+        }
+    }
+}

@@ -1,0 +1,190 @@
+internal import SyncDomain
+internal import Synchronization
+
+/// Tells of the progress of one file, however many connections bring it. Safe to use from any thread.
+final class FileMeter: Sendable {
+    private let job: Fetcher.Job
+    private let clock: RunClock
+    private let observer: any SyncObserver
+    private let state: Mutex<(meter: ProgressMeter, count: Int64)>
+
+    init(_ job: Fetcher.Job, bytes: Int64, clock: RunClock, observer: any SyncObserver) {
+        self.job = job
+        self.clock = clock
+        self.observer = observer
+        state = Mutex((ProgressMeter(total: job.fetch.size, bytes: bytes, now: clock.monotonic().seconds), bytes))
+    }
+
+    func add(_ bytes: Int) {
+        let now = clock.monotonic().seconds
+        let update: (count: Int64, rate: Double, left: Double?)? = state.withLock { state in
+            state.count += Int64(bytes)
+            return state.meter.update(bytes: state.count, now: now).map { (state.count, $0.rate, $0.secondsLeft) }
+        }
+        guard let update else { return }
+        observer.observe(
+            .progress(
+                DownloadProgress(
+                    model: job.model, path: job.path, bytes: update.count, total: job.fetch.size,
+                    bytesPerSecond: update.rate, secondsLeft: update.left)))
+    }
+
+    /// The file comes from its start, and `kept` bytes are there.
+    func startOver() {
+        let dropped = state.withLock { state in
+            defer { state.count = 0 }
+            return state.count
+        }
+        guard dropped > 0 else { return }
+        observer.observe(
+            .note(
+                "\(job.subject): the source sends the file from its start; \(dropped) bytes that were here are fetched again"
+            ))
+    }
+
+    /// The bytes that were there are gone.
+    func reset() { state.withLock { $0.count = 0 } }
+}
+
+/// Takes the bytes of one request: those that are of its claim go into the store, and after them it ends the request.
+final class FileSink: TransferSink {
+    private struct State {
+        /// Where a claim that does not follow what is there is written.
+        var segment: (any BlobSegment)?
+        /// How many bytes the answer has, and how many of them were taken.
+        var expected: Int64
+        var taken: Int64 = 0
+        var hasStartedOver = false
+        var isDone = false
+    }
+
+    private let ingest: any BlobIngest
+    private let file: SharedFile
+    private let claim: RangeBoard.Claim
+    private let source: SourceURL
+    private let meter: FileMeter
+    private let pool: ConnectionPool
+    /// A helper may not drop what others have brought.
+    private let isHelper: Bool
+    private let state: Mutex<State>
+
+    init(
+        _ ingest: any BlobIngest, _ file: SharedFile, _ claim: RangeBoard.Claim, _ source: SourceURL,
+        _ meter: FileMeter, _ pool: ConnectionPool, isHelper: Bool = false
+    ) {
+        self.ingest = ingest
+        self.file = file
+        self.claim = claim
+        self.source = source
+        self.meter = meter
+        self.pool = pool
+        self.isHelper = isHelper
+        state = Mutex(State(expected: Int64(claim.range.count)))
+    }
+
+    /// The source sent the file from its start where the rest was asked for.
+    var hasStartedOver: Bool { state.withLock { $0.hasStartedOver } }
+    /// The request was ended because all of the claim had come.
+    var isDone: Bool { state.withLock { $0.isDone } }
+    /// Bytes that went into the store.
+    var taken: Int64 { state.withLock { $0.taken } }
+
+    func begin(at offset: Int64, validator: Validator?) throws(SyncError) {
+        let start = claim.range.lowerBound
+        if offset != start {
+            guard !isHelper else {
+                throw SyncError(
+                    .protocolViolation, "\(source.redacted) sends the whole file where a part was asked for")
+            }
+            let size = file.startOver(claim)
+            meter.startOver()
+            state.withLock { state in
+                state.hasStartedOver = true
+                state.expected = size
+            }
+        }
+        file.know(validator, of: source)
+        if isHelper || offset > 0 && offset != ingest.missing.first?.lowerBound {
+            let segment = try ingest.segment(at: offset)
+            guard let segment else { throw SyncError(.storeIO, "the store takes no parts of files") }
+            state.withLock { $0.segment = segment }
+        } else {
+            try ingest.begin(at: offset, validator: validator)
+        }
+    }
+
+    func write(_ bytes: RawSpan) throws(SyncError) {
+        let (count, isWhole) = file.take(claim, bytes.byteCount)
+        let mine = bytes.extracting(first: count)
+        if count > 0 {
+            if let segment = state.withLock({ $0.segment }) { try segment.write(mine) } else { try ingest.write(mine) }
+            meter.add(count)
+            pool.didReceive(count, from: source.host)
+        }
+        let mustEnd = state.withLock { state in
+            state.taken += Int64(count)
+            // What was cut off the claim since the request was made still comes.
+            state.isDone = isWhole && state.taken < state.expected
+            return state.isDone
+        }
+        guard mustEnd else { return }
+        throw .cancelled("the rest is another connection's")
+    }
+
+    /// After the request.
+    func end() { state.withLock { $0.segment }?.end() }
+}
+
+/// One more connection for a file: part after part, as long as the pool lets it and there are any.
+struct Helper {
+    let fetcher: Fetcher
+    let job: Fetcher.Job
+    let ingest: any BlobIngest
+    let file: SharedFile
+    let meter: FileMeter
+
+    /// Gives the slot back at its end.
+    func run(_ slot: ConnectionPool.Slot) async {
+        defer { fetcher.pool.leave(slot) }
+        guard let source = file.source(of: slot) else { return }
+        let (startedAt, started) = (fetcher.clock.wall(), fetcher.clock.monotonic())
+        var attempt = TransferAttempt(url: source.redacted, startedAt: startedAt, seconds: 0, bytes: 0)
+        repeat {
+            guard let claim = file.claim(isFirst: false) else { break }
+            let outcome = await transfer(claim, source)
+            attempt.bytes += outcome.bytes
+            attempt.httpStatus = outcome.httpStatus
+            attempt.error = outcome.error
+            if let error = outcome.error { giveUp(source, error, outcome) }
+        } while attempt.error == nil && !Task.isCancelled && fetcher.pool.mayStay(slot)
+        attempt.seconds = (fetcher.clock.monotonic() - started).seconds
+        // Whoever was no longer needed did not fail.
+        if attempt.error?.code == .cancelled { attempt.error = nil }
+        if attempt.bytes > 0 || attempt.error != nil { file.didHelp(attempt, source) }
+    }
+
+    private func transfer(_ claim: RangeBoard.Claim, _ source: SourceURL) async -> TransferOutcome {
+        let sink = FileSink(ingest, file, claim, source, meter, fetcher.pool, isHelper: true)
+        let request = TransferRequest(
+            url: source, expectedSize: job.fetch.size, offset: claim.range.lowerBound, end: claim.range.upperBound,
+            validator: ingest.validator(for: source) ?? file.validator(for: source), subject: job.subject)
+        var outcome = await fetcher.transport.transfer(request, into: sink)
+        sink.end()
+        let isWhole = file.release(claim)
+        outcome.bytes = sink.taken
+        if sink.isDone { outcome.error = nil }
+        if outcome.error == nil && !isWhole {
+            outcome.error = SyncError(.sizeMismatch, "\(job.subject): \(source.redacted) sent less than was asked for")
+        }
+        return outcome
+    }
+
+    /// The first connection finds out what to make of it: it asks the same source by the rules of retries.
+    private func giveUp(_ source: SourceURL, _ error: SyncError, _ outcome: TransferOutcome) {
+        if error.code == .cancelled || Task.isCancelled { return }
+        if let delay = outcome.retryAfter { return fetcher.pool.hold(source.host, for: delay) }
+        file.drop(source)
+        guard error.code.rawValue.hasPrefix("network") else { return }
+        fetcher.pool.drop(source, because: error)
+    }
+}

@@ -1,0 +1,144 @@
+internal import SyncDomain
+internal import Synchronization
+
+/// One file on its way, as the connections that bring it share it. Safe to use from any thread.
+final class SharedFile: Sendable {
+    private struct State {
+        var board: RangeBoard
+        var isAlone: Bool
+        /// Of the version that each source sends.
+        var validators: [SourceURL: Validator] = [:]
+        var dropped: Set<SourceURL> = []
+        /// What helpers brought, by source.
+        var helped: [SourceURL: Int64] = [:]
+        var attempts: [TransferAttempt] = []
+        var waiter: CheckedContinuation<Void, Never>?
+        var isCancelled = false
+    }
+
+    /// Connections that it is to have.
+    let wishes: AsyncStream<ConnectionPool.Slot>
+    let hosts: Set<HostKey>
+    private let wished: AsyncStream<ConnectionPool.Slot>.Continuation
+    private let sources: [SourceURL]
+    private let state: Mutex<State>
+
+    /// - Parameters:
+    ///   - size: in bytes.
+    ///   - missing: what is to come.
+    ///   - sources: where it may come from.
+    ///   - isAlone: over one connection.
+    init(size: Int64, missing: [Range<Int64>], sources: [SourceURL], isAlone: Bool) {
+        state = Mutex(State(board: RangeBoard(size: size, missing: missing), isAlone: isAlone))
+        self.sources = sources
+        hosts = Set(sources.compactMap(\.host))
+        (wishes, wished) = AsyncStream.makeStream()
+    }
+
+    var hasWork: Bool { state.withLock { !$0.isAlone && $0.board.hasWork } }
+    var missingBytes: Int64 { state.withLock { $0.board.missingBytes } }
+    /// What helpers brought, by source; and their requests. Told once.
+    func takeHelp() -> (bytes: [SourceURL: Int64], attempts: [TransferAttempt]) {
+        state.withLock { state in
+            defer { (state.helped, state.attempts) = ([:], []) }
+            return (state.helped, state.attempts)
+        }
+    }
+
+    /// - Returns: false if it is over.
+    func wish(_ slot: ConnectionPool.Slot) -> Bool {
+        if case .enqueued = wished.yield(slot) { return true }
+        return false
+    }
+
+    /// No more connections are wanted. Those that were granted and not begun are given back.
+    func end() { wished.finish() }
+
+    /// A part of it for one connection; the first, which goes on whatever happens, may have all that is free.
+    func claim(isFirst: Bool) -> RangeBoard.Claim? {
+        state.withLock { state in
+            if state.isAlone && !isFirst { return nil }
+            let isAlone = state.isAlone || isFirst && state.board.claimCount == 0
+            return state.board.claim(isAlone: isAlone)
+        }
+    }
+
+    func take(_ claim: RangeBoard.Claim, _ count: Int) -> (count: Int, isWhole: Bool) {
+        state.withLock { $0.board.take(claim.id, count) }
+    }
+
+    func isWhole(_ claim: RangeBoard.Claim) -> Bool { state.withLock { $0.board.isWhole(claim.id) } }
+
+    /// - Returns: whether all of it had come.
+    @discardableResult
+    func release(_ claim: RangeBoard.Claim) -> Bool {
+        let (isWhole, waiter) = state.withLock { state in
+            (state.board.release(claim.id), state.waiter.take())
+        }
+        waiter?.resume()
+        return isWhole
+    }
+
+    /// The source sends the file from its start, to this claim alone.
+    ///
+    /// - Returns: the size of the file.
+    func startOver(_ claim: RangeBoard.Claim) -> Int64 {
+        state.withLock { state in
+            state.isAlone = true
+            state.board.startOver(claim.id)
+            return state.board.size
+        }
+    }
+
+    /// The bytes that were there are gone: from now on over one connection, so that what comes tells of one source.
+    func startOver() {
+        state.withLock { state in
+            state.isAlone = true
+            state.board.startOver()
+        }
+    }
+
+    /// Waits until a claim is given back, or the task is cancelled. One at a time.
+    func change() async {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOver = state.withLock { state in
+                    // Given back since it was asked for.
+                    if state.isCancelled || state.board.claimCount == 0 || state.board.hasWork { return true }
+                    state.waiter = continuation
+                    return false
+                }
+                if isOver { continuation.resume() }
+            }
+        } onCancel: {
+            let waiter = state.withLock { state in
+                state.isCancelled = true
+                return state.waiter.take()
+            }
+            waiter?.resume()
+        }
+    }
+
+    /// A source of that host that has not failed.
+    func source(of host: HostKey) -> SourceURL? {
+        let dropped = state.withLock { $0.dropped }
+        return sources.first { $0.host == host && !dropped.contains($0) }
+    }
+
+    func hasDropped(_ host: HostKey) -> Bool { source(of: host) == nil }
+
+    func drop(_ source: SourceURL) { state.withLock { _ = $0.dropped.insert(source) } }
+
+    func validator(for source: SourceURL) -> Validator? { state.withLock { $0.validators[source] } }
+
+    func know(_ validator: Validator?, of source: SourceURL) {
+        state.withLock { if let validator { $0.validators[source] = validator } }
+    }
+
+    func didHelp(_ attempt: TransferAttempt, _ source: SourceURL) {
+        state.withLock { state in
+            state.attempts.append(attempt)
+            state.helped[source, default: 0] += attempt.bytes
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Large files over several connections, from servers that limit each: 4 MiB a second.
+extension AcceptanceTests {
+    @Suite("Sharing a file", .needsNginx)
+    struct SharedFileTests {
+        @Test func aLimitedServerIsAskedForSeveralPartsAtOnce() async throws {
+            try await World.served { world, server in
+                let document = try world.document("f.bin", 80 << 20, seed: 1)
+                let manifest = try world.manifest(.init("m/one", files: [document.file(server.http + "/slow")]))
+                try server.setSlow(true)
+                let run = try await world.apply(manifest)
+                #expect(run.result.exitCode == 0, "\(run)")
+                try world.expectInPlace(document, "m/one")
+                let requests = try server.requests()
+                let parts = requests.filter { $0.status == 206 }
+                #expect(parts.count >= 4 && parts.allSatisfy { !$0.ifRange.isEmpty })
+                #expect(requests.count { $0.status == 200 } == 1 && requests.count == parts.count + 1)
+                // Every byte was taken once, whatever was on its way when a part was cut.
+                #expect(try run.report.result("m/one/f.bin").bytes_downloaded == document.size)
+            }
+        }
+
+        @Test func withOneConnectionThereIsOneRequest() async throws {
+            try await World.served { world, server in
+                let document = try world.document("f.bin", 20 << 20, seed: 1)
+                let manifest = try world.manifest(.init("m/one", files: [document.file(server.http + "/slow")]))
+                try server.setSlow(true)
+                let run = try await world.apply(manifest, "--connections", "1")
+                #expect(run.result.exitCode == 0, "\(run)")
+                try world.expectInPlace(document, "m/one")
+                #expect(try server.requests().map(\.status) == [200])
+            }
+        }
+
+        @Test func mirrorsBringPartsOfOneFile() async throws {
+            try await World.served { world, server in
+                let document = try world.document("f.bin", 64 << 20, seed: 2)
+                let manifest = try world.manifest(
+                    .init("m/one", files: [document.file(server.http + "/slow", server.https + "/slow")]))
+                try server.setSlow(true)
+                let run = try await world.apply(manifest, "--ca-file", server.ca.file)
+                #expect(run.result.exitCode == 0, "\(run)")
+                try world.expectInPlace(document, "m/one")
+                let result = try run.report.result("m/one/f.bin")
+                #expect(result.bytes_downloaded == document.size)
+                let used = Set((result.attempts ?? []).filter { $0.bytes > 0 }.map { $0.url.prefix(5) })
+                #expect(used == ["http:", "https"], "\(result.attempts ?? []) \(run)")
+            }
+        }
+
+        @Test func aMirrorThatFailsIsLeftOutAndToldOf() async throws {
+            try await World.served { world, server in
+                let document = try world.document("f.bin", 48 << 20, seed: 4)
+                let manifest = try world.manifest(
+                    .init("m/one", files: [document.file(server.http + "/slow", server.https + "/slow")]))
+                try server.setSlow(true)
+                // Its certificate is not trusted.
+                let run = try await world.apply(manifest)
+                #expect(run.result.exitCode == 0, "\(run)")
+                try world.expectInPlace(document, "m/one")
+                let attempts = try run.report.result("m/one/f.bin").attempts ?? []
+                #expect(attempts.compactMap { $0.error?.code } == ["network.tls"])
+                #expect(run.result.standardError.contains("is asked last for the rest of this run"), "\(run)")
+            }
+        }
+
+        /// Killed while parts lie behind gaps: the next run asks for what is missing, and for nothing else.
+        @Test func afterAKillTheHolesAreFetched() async throws {
+            try await World.served { world, server in
+                let document = try world.document("f.bin", 96 << 20, seed: 3)
+                let manifest = try world.manifest(.init("m/one", files: [document.file(server.http + "/slow")]))
+                try server.setSlow(true)
+                let started = try world.startApply(manifest)
+                try await started.program.signal(SIGKILL, when: "parts are here") {
+                    (try? server.requests().count { $0.status == 206 } >= 3) == true
+                }
+                _ = await started.program.wait()
+                try server.setSlow(false)
+                let run = try await world.apply(manifest)
+                #expect(run.result.exitCode == 0, "\(run)")
+                try world.expectInPlace(document, "m/one")
+                let result = try run.report.result("m/one/f.bin")
+                let resumed = try #require(result.bytes_resumed)
+                #expect(resumed > 0)
+                #expect(result.bytes_downloaded == document.size - resumed)
+            }
+        }
+    }
+}

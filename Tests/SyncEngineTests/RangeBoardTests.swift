@@ -1,0 +1,111 @@
+import SyncDomain
+import Testing
+
+@testable import SyncEngine
+
+@Suite struct RangeBoardTests {
+    private static let piece = RangeBoard.pieceBytes
+    private static let mib: Int64 = 1 << 20
+
+    /// What the macros can call.
+    private final class Rig {
+        private var board: RangeBoard
+
+        init(_ board: RangeBoard) { self.board = board }
+
+        var missingBytes: Int64 { board.missingBytes }
+        var hasWork: Bool { board.hasWork }
+        func claim(isAlone: Bool) -> RangeBoard.Claim? { board.claim(isAlone: isAlone) }
+        func take(_ id: RangeBoard.ID, _ count: Int) -> (count: Int, isWhole: Bool) { board.take(id, count) }
+        func release(_ id: RangeBoard.ID) -> Bool { board.release(id) }
+        func startOver(_ id: RangeBoard.ID) { board.startOver(id) }
+    }
+
+    private func board(_ size: Int64) -> Rig { Rig(RangeBoard(size: size, missing: [0..<size])) }
+
+    @Test func oneConnectionHasAllUpToTheNextGap() {
+        let board = Rig(RangeBoard(size: 100, missing: [10..<40, 60..<100]))
+        #expect(board.missingBytes == 70)
+        #expect(board.claim(isAlone: true)?.range == 10..<40)
+        #expect(board.claim(isAlone: true)?.range == 60..<100)
+        #expect(board.claim(isAlone: true) == nil)
+    }
+
+    @Test func aSecondTakesThePieceBehindTheFirstAndTheRestFollowsInOrder() throws {
+        let board = board(100 * Self.piece)
+        let first = try #require(board.claim(isAlone: true))
+        #expect(board.take(first.id, 1000) == (1000, false))
+        let second = try #require(board.claim(isAlone: false))
+        #expect(second.range == 1000 + Self.piece..<1000 + 2 * Self.piece)
+        let third = try #require(board.claim(isAlone: false))
+        #expect(third.range == 1000 + 2 * Self.piece..<1000 + 3 * Self.piece)
+        // The first was asked for more than is its own now.
+        #expect(board.take(first.id, Int(Self.piece) + 5) == (Int(Self.piece), true))
+        #expect(board.release(first.id))
+    }
+
+    @Test func whoeverIsIdleTakesHalfOfTheLargestThatIsUnderWay() throws {
+        let board = board(16 * Self.mib)
+        let first = try #require(board.claim(isAlone: false))
+        let second = try #require(board.claim(isAlone: false))
+        #expect(second.range == 8 * Self.mib..<16 * Self.mib)
+        _ = board.take(first.id, Int(4 * Self.mib))
+        #expect(try #require(board.claim(isAlone: false)).range == 12 * Self.mib..<16 * Self.mib)
+    }
+
+    @Test func littleIsNotSplit() throws {
+        let board = board(2 * Self.mib - 1)
+        _ = try #require(board.claim(isAlone: false))
+        #expect(!board.hasWork)
+        #expect(board.claim(isAlone: false) == nil)
+    }
+
+    @Test func whatDidNotComeIsFreeAgain() throws {
+        let board = board(3 * Self.piece)
+        let first = try #require(board.claim(isAlone: false))
+        _ = board.take(first.id, 10)
+        #expect(!board.release(first.id))
+        #expect(try #require(board.claim(isAlone: false)).range == 10..<10 + Self.piece)
+    }
+
+    @Test func afterAStartOverTheOthersHaveNothing() throws {
+        let board = board(3 * Self.piece)
+        let (first, second) = (try #require(board.claim(isAlone: false)), try #require(board.claim(isAlone: false)))
+        board.startOver(first.id)
+        #expect(board.take(second.id, 10) == (0, true))
+        #expect(board.release(second.id))
+        #expect(board.missingBytes == 3 * Self.piece)
+        #expect(board.take(first.id, 10) == (10, false))
+    }
+
+    /// Any number of connections, that fail and go on as they like: every byte comes once.
+    @Test(arguments: 0..<40 as Range<UInt64>)
+    func everyByteComesOnce(_ seed: UInt64) {
+        var state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1
+        func next(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int((state >> 33) % UInt64(bound))
+        }
+        let size = Int64(next(60)) * Self.mib + Int64(next(1000))
+        let board = board(size)
+        var came = ByteRanges()
+        var open: [(claim: RangeBoard.Claim, position: Int64)] = []
+        while came.count < size {
+            if open.count < 1 + next(9), let claim = board.claim(isAlone: open.isEmpty && next(2) == 0) {
+                open.append((claim, claim.range.lowerBound))
+            }
+            guard !open.isEmpty else { continue }
+            let index = next(open.count)
+            let (claim, position) = open[index]
+            let taken = board.take(claim.id, next(3 << 20))
+            let range = position..<position + Int64(taken.count)
+            #expect(came.missing(of: size).contains { $0.clamped(to: range) == range } || range.isEmpty)
+            came.insert(range)
+            open[index].position = range.upperBound
+            #expect(board.missingBytes == size - came.count)
+            guard taken.isWhole || next(10) == 0 else { continue }
+            #expect(board.release(open.remove(at: index).claim.id) == taken.isWhole)
+        }
+        #expect(board.missingBytes == 0 && came.ranges == (size > 0 ? [0..<size] : []))
+    }
+}

@@ -11,6 +11,9 @@ final class ConnectionPool: Sendable {
     private static let lookSeconds = 0.1
     /// A file that the connections it has will bring in less time gets no more: what is on its way already would come twice.
     private static let worthwhileSeconds = 1.0
+    /// Bytes per second of one connection that needs no other beside it: about what a core hashes of one file where it has no
+    /// instructions for that. More connections would take the cores from the hashing, and bring pieces that wait for it.
+    private static let plenty = 150e6
 
     private struct Host {
         let bound: Int
@@ -200,9 +203,13 @@ final class ConnectionPool: Sendable {
             }
             let seconds = (now - last).seconds
             guard seconds >= Self.lookSeconds else { return false }
+            host.rate = Double(host.bytes) / seconds
+            if host.policy == nil, host.rate > Self.plenty * Double(host.active) {
+                (host.lookedAt, host.bytes) = (now, 0)
+                return false
+            }
             var policy = host.policy ?? ConnectionPolicy(bound: min(host.bound, bound), start: host.active)
             policy.observe(bytes: host.bytes, seconds: seconds, active: host.active)
-            host.rate = Double(host.bytes) / seconds
             (host.policy, host.lookedAt, host.bytes) = (policy, now, 0)
             return true
         }

@@ -10,7 +10,7 @@ SWIFT_CODE := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/So
 # One set of flags for every debug build, so that `make check` and `make test` share theirs.
 BUILD_FLAGS := --explicit-target-dependency-import-check error
 
-.PHONY: help setup setup-tests build release demo test check tsan asan fuzz benchmark format clean
+.PHONY: help setup setup-tests build release demo test check tsan asan chaos fuzz benchmark format clean
 .NOTPARALLEL:
 
 help: ## what can be made
@@ -48,6 +48,11 @@ tsan: setup-tests ## all tests under the thread sanitizer
 asan: setup-tests ## all tests under the address sanitizer
 	LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/sanitizer/leaks.supp \
 		$(SWIFT) test --disable-xctest --sanitize=address --scratch-path .build/asan
+
+# SEED=… repeats a run: it is printed.
+chaos: setup-tests ## 500 files from an origin where one request in three fails: all must arrive
+	MODELSYNC_CHAOS_FILES=500 MODELSYNC_CHAOS_SEED=$(or $(SEED),$(shell od -An -N6 -tu8 /dev/urandom | tr -d ' ')) \
+		$(SWIFT) test $(BUILD_FLAGS) --disable-xctest --filter ChaosTests
 
 fuzz: setup ## a few minutes of fuzzing the manifest decoder
 	scripts/fuzz

@@ -73,7 +73,8 @@ let package = Package(
             name: "ModelSyncKitTests", dependencies: ["ModelSyncKit", "SyncDomain", "TestSupport"],
             swiftSettings: testSettings),
         .testTarget(
-            name: "AcceptanceTests", dependencies: ["ModelSyncKit", "SyncDomain", "TestSupport", "modelsync"],
+            name: "AcceptanceTests",
+            dependencies: ["ModelSyncKit", "SyncDomain", "SyncEngine", "TestSupport", "modelsync"],
             swiftSettings: testSettings),
     ]
 )

@@ -11,6 +11,7 @@ public struct ModelManager: Sendable {
     public let store: String
     private let configuration: SyncConfiguration
     private let observer: any SyncObserver
+    private let clock: RunClock
 
     /// Touches nothing yet: whether the store can be used shows with the first call.
     ///
@@ -22,9 +23,15 @@ public struct ModelManager: Sendable {
         store: String? = nil, configuration: SyncConfiguration = SyncConfiguration(),
         observer: any SyncObserver = SilentObserver()
     ) {
+        self.init(store: store, configuration: configuration, observer: observer, clock: .system)
+    }
+
+    /// The same, with time and chance from outside.
+    init(store: String?, configuration: SyncConfiguration, observer: any SyncObserver, clock: RunClock) {
         self.store = store.map(configuration.absolute) ?? configuration.defaultStore
         self.configuration = configuration
         self.observer = observer
+        self.clock = clock
     }
 
     /// What applying the manifest would do, and why. Changes nothing, and creates no store.
@@ -44,7 +51,7 @@ public struct ModelManager: Sendable {
         let transport = try configuration.makeTransport(hosts: manifest.hosts)
         defer { transport.shutDown() }
         let engine = engine(store, transport)
-        var report = await ReportBuilder(command: command, store: self.store, configuration: configuration)
+        var report = await builder(command)
             .report(on: manifest) { () throws(SyncError) in
                 let plan = try await engine.plan(manifest)
                 let (results, notes) = await engine.apply(plan)
@@ -67,7 +74,7 @@ public struct ModelManager: Sendable {
         var thorough = configuration
         thorough.options.depth = .full
         let engine = engine(store, NoTransport(), thorough)
-        var report = await ReportBuilder(command: "verify", store: self.store, configuration: configuration)
+        var report = await builder("verify")
             .report(on: wanted) { () throws(SyncError) in
                 let plan = try await engine.plan(wanted)
                 return (plan, engine.verdict(plan), [])
@@ -89,7 +96,7 @@ public struct ModelManager: Sendable {
         let wanted = if let manifest { manifest } else { Manifest(applied: try await open(.inspect).records()) }
         var thorough = configuration
         thorough.options.depth = .full
-        return try await ModelManager(store: store, configuration: thorough, observer: observer)
+        return try await ModelManager(store: store, configuration: thorough, observer: observer, clock: clock)
             .apply(wanted, command: "verify")
     }
 
@@ -146,11 +153,15 @@ public struct ModelManager: Sendable {
         try DiskStore(path: store, access: access, hashThreads: SystemSupport.processorCount())
     }
 
+    private func builder(_ command: String) -> ReportBuilder {
+        ReportBuilder(command: command, store: store, configuration: configuration, clock: clock)
+    }
+
     private func engine(
         _ store: DiskStore, _ transport: any Transferring, _ other: SyncConfiguration? = nil
     ) -> SyncEngine {
         SyncEngine(
-            store: store, transport: transport, clock: .system, options: (other ?? configuration).options,
+            store: store, transport: transport, clock: clock, options: (other ?? configuration).options,
             observer: observer)
     }
 }
@@ -176,7 +187,7 @@ private struct ReportBuilder {
     let command: String
     let store: String
     let configuration: SyncConfiguration
-    let clock = RunClock.system
+    let clock: RunClock
 
     func report(
         on manifest: Manifest,

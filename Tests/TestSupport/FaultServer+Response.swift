@@ -55,6 +55,10 @@ public struct FaultResponse: Sendable {
     public var isEndless = false
     /// Nothing is sent at all, not even a status line, until the test calls ``FaultServer/release()``.
     public var isSilent = false
+    /// The connection is closed in place of an answer.
+    public var isMute = false
+    /// The connection is closed once all is sent, and no header said so.
+    public var isLast = false
     public var fault: (at: Int, kind: Fault)?
     /// Bytes sent at once, and the pause after each, in microseconds.
     public var drip: (bytes: Int, pauseMicroseconds: UInt32)?
@@ -98,6 +102,13 @@ public struct FaultResponse: Sendable {
         return response
     }
 
+    /// A closed connection, and nothing else.
+    public static var hangUp: FaultResponse {
+        var response = FaultResponse(status: 200)
+        response.isMute = true
+        return response
+    }
+
     /// What a right server answers: ranges, If-Range, 416 past the end.
     public static func file(_ bytes: [UInt8], etag: String? = nil, for request: FaultRequest) -> FaultResponse {
         var response = ok(bytes, etag: etag).header("Accept-Ranges", "bytes")
@@ -120,6 +131,7 @@ public struct FaultResponse: Sendable {
     public func withoutLength() -> FaultResponse { with { $0.framing = .close } }
     /// Claims a length that the body need not have.
     public func declaring(_ length: Int) -> FaultResponse { with { $0.framing = .length(length) } }
+    public func last() -> FaultResponse { with { $0.isLast = true } }
     public func endless() -> FaultResponse { with { $0.isEndless = true } }
     public func after(_ prelude: String) -> FaultResponse { with { $0.prelude = Array(prelude.utf8) } }
 

@@ -55,10 +55,11 @@ struct FaultConnection {
 
     /// - Returns: whether the connection can be used again.
     private func answer(_ request: FaultRequest, _ response: FaultResponse) -> Bool {
+        if response.isMute { return false }
         if response.isSilent && !core.stall(socket) { return false }
         guard send(response.prelude), send(head(response)) else { return false }
         if request.method == "HEAD" || response.status == 204 || response.status == 304 { return true }
-        return sendBody(response)
+        return sendBody(response) && !response.isLast
     }
 
     private func head(_ response: FaultResponse) -> [UInt8] {

@@ -1,9 +1,9 @@
 import Glibc
 
 /// A TCP socket that listens on a free port of the loopback, for as long as the port is to be held.
-struct LoopbackListener {
+struct LoopbackListener: Sendable {
     let port: UInt16
-    private let descriptor: Int32
+    let descriptor: Int32
 
     init() throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -63,7 +63,7 @@ enum LoopbackClient {
         return address
     }
 
-    private static func connect(port: UInt16) throws -> Int32 {
+    static func connect(port: UInt16) throws -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw ToolFailure("no socket: errno \(errno)") }
         var address = address(port: port)

@@ -7,15 +7,19 @@ struct NginxConfiguration {
         var https: UInt16
         var http2: UInt16
         var wrongHost: UInt16
+        var expired: UInt16
+        var selfSigned: UInt16
         var elsewhere: UInt16
 
         /// Ports that were free a moment ago, all different.
         static func free() throws -> Ports {
             // All are held until all are known.
-            let listeners = try (0..<5).map { _ in try LoopbackListener() }
+            let listeners = try (0..<7).map { _ in try LoopbackListener() }
             let ports = listeners.map(\.port)
             for listener in listeners { listener.close() }
-            return Ports(http: ports[0], https: ports[1], http2: ports[2], wrongHost: ports[3], elsewhere: ports[4])
+            return Ports(
+                http: ports[0], https: ports[1], http2: ports[2], wrongHost: ports[3], expired: ports[4],
+                selfSigned: ports[5], elsewhere: ports[6])
         }
     }
 
@@ -24,6 +28,8 @@ struct NginxConfiguration {
     var ports: Ports
     var right: TestCA.Certificate
     var wrong: TestCA.Certificate
+    var expired: TestCA.Certificate
+    var selfSigned: TestCA.Certificate
 
     var text: String {
         """
@@ -50,6 +56,8 @@ struct NginxConfiguration {
         \(server("\(ports.https) ssl", right))
         \(server("\(ports.http2) ssl http2", right))
         \(server("\(ports.wrongHost) ssl", wrong))
+        \(server("\(ports.expired) ssl", expired))
+        \(server("\(ports.selfSigned) ssl", selfSigned))
         }
 
         """

@@ -22,10 +22,16 @@ public struct NginxServer: Sendable {
     public var http: String { "http://127.0.0.1:\(ports.http)" }
     /// HTTP/1.1 over TLS.
     public var https: String { "https://localhost:\(ports.https)" }
+    /// The port of ``https``, for who stands before it.
+    public var httpsPort: UInt16 { ports.https }
     /// HTTP/2 over TLS.
     public var http2: String { "https://localhost:\(ports.http2)" }
     /// TLS with a certificate by the same authority for another host.
     public var wrongHost: String { "https://localhost:\(ports.wrongHost)" }
+    /// TLS with a certificate by the same authority that was valid until yesterday.
+    public var expired: String { "https://localhost:\(ports.expired)" }
+    /// TLS with a certificate by nobody else.
+    public var selfSigned: String { "https://localhost:\(ports.selfSigned)" }
     /// HTTP/1.1 on another port: another host, as far as credentials go.
     public var elsewhere: String { "http://127.0.0.1:\(ports.elsewhere)" }
 
@@ -72,10 +78,13 @@ public struct NginxServer: Sendable {
         let ca = try TestCA(in: folder.path)
         let right = try ca.issue("localhost", for: "DNS:localhost,IP:127.0.0.1")
         let wrong = try ca.issue("wrong-host", for: "DNS:other.invalid")
+        let expired = try ca.issue("expired", for: "DNS:localhost", days: -1)
+        let selfSigned = try ca.selfSigned("self-signed", for: "DNS:localhost")
         // Between the choice of a free port and its use another process may take it: then choose again.
         for _ in 0..<5 {
             let configuration = NginxConfiguration(
-                folder: folder.path, documents: documents, ports: try .free(), right: right, wrong: wrong)
+                folder: folder.path, documents: documents, ports: try .free(), right: right, wrong: wrong,
+                expired: expired, selfSigned: selfSigned)
             let file = try folder.write(configuration.text, to: "nginx.conf")
             var launch = Launch(executable, ["-p", folder.path, "-e", folder.appending("error.log"), "-c", file])
             launch.errors = folder.appending("nginx.err")

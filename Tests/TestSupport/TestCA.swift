@@ -23,8 +23,10 @@ public struct TestCA: Sendable {
                 + ["-keyout", key, "-out", file])
     }
 
-    /// - Parameter names: as in a subjectAltName: `DNS:localhost,IP:127.0.0.1`.
-    public func issue(_ label: String, for names: String) throws -> Certificate {
+    /// - Parameters:
+    ///   - names: as in a subjectAltName: `DNS:localhost,IP:127.0.0.1`.
+    ///   - days: how long it is valid from now on; -1 for until yesterday.
+    public func issue(_ label: String, for names: String, days: Int = 7) throws -> Certificate {
         let path = folder + "/" + label
         try Tool.run(
             "openssl",
@@ -33,9 +35,20 @@ public struct TestCA: Sendable {
         let extensions = "subjectAltName=\(names)\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n"
         try Tool.run(
             "openssl",
-            ["x509", "-req", "-in", path + ".csr", "-CA", file, "-CAkey", key, "-CAcreateserial", "-days", "7"]
+            ["x509", "-req", "-in", path + ".csr", "-CA", file, "-CAkey", key, "-CAcreateserial", "-days", "\(days)"]
                 + ["-extfile", "/dev/stdin", "-out", path + ".pem"],
             input: Array(extensions.utf8))
+        return Certificate(certificate: path + ".pem", key: path + ".key")
+    }
+
+    /// A certificate that vouches for itself: this authority knows nothing of it.
+    public func selfSigned(_ label: String, for names: String) throws -> Certificate {
+        let path = folder + "/" + label
+        try Tool.run(
+            "openssl",
+            ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "7"]
+                + ["-subj", "/CN=\(label)", "-addext", "subjectAltName=\(names)"]
+                + ["-keyout", path + ".key", "-out", path + ".pem"])
         return Certificate(certificate: path + ".pem", key: path + ".key")
     }
 }

@@ -21,6 +21,13 @@ struct ContentRange: Equatable {
             self.total = total
         }
     }
+
+    /// The size of the file as a 416 answer tells it: `bytes */total`; nil for anything else.
+    static func unsatisfiedTotal(_ text: String) -> Int64? {
+        let words = text.split(separator: " ", omittingEmptySubsequences: true)
+        guard words.count == 2, words[0].lowercased() == "bytes", words[1].hasPrefix("*/") else { return nil }
+        return Decimal.parse(words[1].dropFirst(2))
+    }
 }
 
 /// Whole numbers as HTTP writes them: digits alone.

@@ -42,7 +42,7 @@ struct ResponseGate {
             } else {
                 .refuse(TransferFault(.protocolViolation, "status \(head.status) without a Location to go to"))
             }
-        case 416: .refuse(rangeRefused())
+        case 416: rangeRefused(head)
         case 400...: .refuse(StatusRule.fault(status: head.status, credential: credential))
         default:
             .refuse(TransferFault(.protocolViolation, "status \(head.status), which is no answer to a GET of a file"))
@@ -107,10 +107,15 @@ struct ResponseGate {
         return TransferFault(.protocolViolation, what, hint: hint).restarting()
     }
 
-    private func rangeRefused() -> TransferFault {
+    private func rangeRefused(_ head: ResponseHead) -> Admission {
+        // Where the file ends before what is there, its start leads to this answer again.
+        if let expectedSize, let total = head.contentRange.flatMap(ContentRange.unsatisfiedTotal), total != expectedSize
+        {
+            return sizeMismatch(head, got: total, expected: expectedSize)
+        }
         let what = "the server has nothing from byte \(offset) on (status 416)"
         let fault = TransferFault(.httpStatus, what, hint: "the file is fetched from its start")
-        return offset > 0 ? fault.restarting() : fault
+        return .refuse(offset > 0 ? fault.restarting() : fault)
     }
 
     private func sizeMismatch(_ head: ResponseHead, got: Int64, expected: Int64) -> Admission {

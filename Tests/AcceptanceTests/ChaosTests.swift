@@ -147,7 +147,7 @@ private final class ChaosScript: Sendable {
         guard let start = request.rangeStart, chance.pick(0...2) == 0 else {
             return faults[chance.pick(0...(faults.count - 1))]()
         }
-        let other = "bytes \(start + 1)-\(bytes.count)/\(bytes.count + 1)"
+        let other = "bytes \(start + 1)-\(bytes.count - 1)/\(bytes.count)"
         return chance.pick(0...1) == 0 ? .status(416) : .part(right.body, contentRange: other)
     }
 

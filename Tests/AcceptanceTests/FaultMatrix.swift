@@ -117,7 +117,7 @@ extension Fault {
         Fault("a total that is too short", .fails(.sizeMismatch), requests: 1) { request, _ in
             .file(Array(FaultWorld.right.dropLast()), for: request)
         },
-        Fault("a whole body that ends too soon", .fails(.networkInterrupted, .truncated, cut)) { request, _ in
+        Fault("a whole body that ends too soon", .fails(.sizeMismatch, nil, cut), requests: 2) { request, _ in
             .file(Array(FaultWorld.right.prefix(cut)), for: request).chunked()
         },
         Fault("an endless body", .fails(.sizeMismatch, nil, size), requests: 1) { _, _ in

@@ -61,11 +61,11 @@ import Testing
             var files: [ManifestText.File] = []
             for index in 0..<20 {
                 let (path, bytes) = ("/\(index).bin", Payload.bytes(1000 + index, seed: UInt64(index)))
-                // Some are closed after an answer, and some as the next request comes.
+                // Some are closed after an answer, and some as the next request comes, after an answer that left it open.
                 server.script(path) { request, attempt in
                     if index % 4 == 3 && attempt == 1 { return .hangUp }
                     let answer = FaultResponse.file(bytes, for: request)
-                    return index.isMultiple(of: 2) ? answer.last() : answer
+                    return index % 4 == 1 ? answer.last() : answer
                 }
                 let url = server.url(path).text
                 files.append(
@@ -75,6 +75,7 @@ import Testing
             #expect(report.outcome == "ok", "\(report.results.compactMap(\.error?.message))")
             #expect(report.summary["bytes_downloaded"] == files.reduce(0) { $0 + $1.size })
             #expect(report.results.allSatisfy { $0.attempts?.count == 1 })
+            #expect(server.recording.requests.count == 25)
         }
     }
 

@@ -82,9 +82,15 @@ import Testing
     }
 
     @Test func rangeNotSatisfiableMustRestart() async throws {
-        server.serve("/a", Array(bytes.prefix(5)))
+        server.script("/a", [.status(416)])
         let outcome = try await fetch(server.url("/a"), size: size, offset: 10)
         #expect(outcome.httpStatus == 416 && outcome.mustRestart && outcome.error?.isRetryable == true)
+    }
+
+    @Test func rangeNotSatisfiableForAnotherSizeIsRefused() async throws {
+        server.serve("/a", Array(bytes.prefix(5)))
+        let outcome = try await fetch(server.url("/a"), size: size, offset: 10)
+        #expect(outcome.error?.code == .sizeMismatch && outcome.error?.isRetryable == false)
     }
 
     @Test func partThatWasNotAskedForIsRefused() async throws {

@@ -170,6 +170,13 @@ import Testing
         let fault = fault(admit(head(416), offset: 5))
         #expect(fault?.mustRestart == true && fault?.isRetryable == true)
         #expect(self.fault(admit(head(416)))?.mustRestart == false)
+        let sameSize = head(416) { $0.contentRange = "bytes */100000" }
+        #expect(self.fault(admit(sameSize, offset: 5))?.mustRestart == true)
+    }
+
+    @Test func rangePastTheEndOfAFileOfAnotherSizeIsRefusedForGood() {
+        let fault = fault(admit(head(416) { $0.contentRange = "bytes */4" }, offset: 5))
+        #expect(fault?.code == .sizeMismatch && fault?.isRetryable == false)
     }
 
     // MARK: Statuses

@@ -56,7 +56,12 @@ public struct Report: Decodable, Sendable {
     /// Reads a report and holds it against the schema.
     public static func read(_ path: String) throws -> Report {
         try ReportSchema.report.validate(files: [path])
-        return try JSONDecoder().decode(Report.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+        return try decode(path)
+    }
+
+    /// Reads a report alone.
+    public static func decode(_ path: String) throws -> Report {
+        try JSONDecoder().decode(Report.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
     }
 }
 

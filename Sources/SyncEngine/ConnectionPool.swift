@@ -106,10 +106,14 @@ final class ConnectionPool: Sendable {
     }
 
     private func waitWhileHeld(_ key: HostKey) async throws {
+        var waitedUntil = Duration.zero
         while true {
-            let left = state.withLock { $0.hosts[key]?.heldUntil ?? .zero } - clock.monotonic()
-            if left <= .zero { return }
+            let until = state.withLock { $0.hosts[key]?.heldUntil ?? .zero }
+            let left = until - clock.monotonic()
+            // Once for each pause that was asked for, whatever the clock makes of it.
+            if left <= .zero || until <= waitedUntil { return }
             try await clock.sleep(left)
+            waitedUntil = until
         }
     }
 

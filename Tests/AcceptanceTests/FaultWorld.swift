@@ -7,7 +7,7 @@ import Testing
 
 @testable import ModelSyncKit
 
-/// The machine's time, in which nobody waits: how long somebody would have is written down.
+/// The machine's time, in which nobody waits: how long somebody would have is written down, and has passed.
 final class HastyClock: Sendable {
     private let asked = Mutex<[Duration]>([])
     private let origin = ContinuousClock.now
@@ -18,7 +18,7 @@ final class HastyClock: Sendable {
     /// Chance is always 1: each backoff is as long as it may be.
     var clock: RunClock {
         RunClock(
-            monotonic: { ContinuousClock.now - self.origin },
+            monotonic: { self.waits.reduce(ContinuousClock.now - self.origin, +) },
             wall: { Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) },
             sleep: { duration in
                 self.asked.withLock { $0.append(duration) }

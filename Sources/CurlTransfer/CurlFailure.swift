@@ -31,8 +31,12 @@ struct CurlFailure: Equatable {
         case CURLE_COULDNT_RESOLVE_PROXY: resolution("the proxy's name was not resolved")
         case CURLE_COULDNT_CONNECT, CURLE_PROXY: connection()
         case CURLE_OPERATION_TIMEDOUT: timeout(limits)
+        case CURLE_SSL_CONNECT_ERROR where wantsOtherClientCertificate,
+            CURLE_RECV_ERROR where wantsOtherClientCertificate, CURLE_SEND_ERROR where wantsOtherClientCertificate:
+            clientRefusal()
         case CURLE_SSL_CONNECT_ERROR: handshake()
-        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
+        case CURLE_SSL_CERTPROBLEM: clientCertificate()
+        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CIPHER,
             CURLE_SSL_ENGINE_INITFAILED, CURLE_SSL_ENGINE_NOTFOUND, CURLE_SSL_ENGINE_SETFAILED, CURLE_SSL_CRL_BADFILE,
             CURLE_SSL_ISSUER_ERROR, CURLE_SSL_PINNEDPUBKEYNOTMATCH, CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_CLIENTCERT,
             CURLE_USE_SSL_FAILED:
@@ -96,6 +100,25 @@ struct CurlFailure: Equatable {
                 "if the host's certificate is of an authority of your own, name it with --ca-file or SSL_CERT_FILE"
             }
         return TransferFault(.networkTLS, "the TLS certificate was not accepted (\(detail))", hint: hint)
+    }
+
+    /// What a server that wants a certificate says in an alert of TLS (RFC 8446 section 6.2), in OpenSSL's words.
+    private var wantsOtherClientCertificate: Bool {
+        ["alert certificate required", "alert bad certificate", "alert unknown ca"].contains { text.contains($0) }
+    }
+
+    private func clientRefusal() -> TransferFault {
+        TransferFault(
+            .networkTLS, "the server wants another certificate of this side (\(detail))",
+            hint: "name one that it accepts with --client-cert and --client-key")
+    }
+
+    private func clientCertificate() -> TransferFault {
+        TransferFault(
+            .networkTLS, "the client's certificate can't be used (\(detail))",
+            hint:
+                "check that the files named by --client-cert and --client-key are there and hold PEM, that they belong"
+                + " together, and that the key needs no pass phrase")
     }
 
     private func proxyRefusal() -> TransferFault {

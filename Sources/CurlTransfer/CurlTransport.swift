@@ -16,10 +16,17 @@ public final class CurlTransport: Transferring, Sendable {
         public var stallTimeout: Duration
         /// A PEM file of authorities to trust; nil for `$SSL_CERT_FILE`, or else the system's.
         public var caFile: String?
+        /// A PEM file with a certificate of this side, for servers that ask for one; nil for none.
+        public var clientCertificate: String?
+        /// A PEM file with its key, without a pass phrase; nil for the same file.
+        public var clientKey: String?
         /// A proxy's URL, as CURLOPT_PROXY(3) takes it; nil for `http_proxy`, `https_proxy` and `no_proxy`.
         public var proxy: String?
         /// A file in the format of netrc(5); nil for `~/.netrc`. It need not be there.
         public var netrcFile: String?
+        /// Bytes a second, over all transfers of `https` and `http` together; nil for no limit. With one they all speak
+        /// HTTP/1.1, and the timeouts are longer by what 1 MiB takes at the rate.
+        public var limitRate: Int64?
         /// The value of User-Agent: printable ASCII.
         public var userAgent: String
         /// Tokens, each for its own host and port alone. A host that has none gets what the netrc file says of it.
@@ -28,14 +35,18 @@ public final class CurlTransport: Transferring, Sendable {
         /// All as users expect it who have said nothing.
         public init(
             connectTimeout: Duration = .seconds(30), stallTimeout: Duration = .seconds(30), caFile: String? = nil,
-            proxy: String? = nil, netrcFile: String? = nil, userAgent: String = "modelsync",
+            clientCertificate: String? = nil, clientKey: String? = nil, proxy: String? = nil,
+            netrcFile: String? = nil, limitRate: Int64? = nil, userAgent: String = "modelsync",
             credentials: Credentials = Credentials()
         ) {
             self.connectTimeout = connectTimeout
             self.stallTimeout = stallTimeout
             self.caFile = caFile
+            self.clientCertificate = clientCertificate
+            self.clientKey = clientKey
             self.proxy = proxy
             self.netrcFile = netrcFile
+            self.limitRate = limitRate
             self.userAgent = userAgent
             self.credentials = credentials
         }

@@ -40,7 +40,7 @@ extension EasyHandle {
         try set(CURLOPT_HTTPGET, 1)
         try setHeaders(hop.headers)
         try set(CURLOPT_USERAGENT, options.userAgent)
-        try setBody()
+        try setBody(options)
         try setCredentials(hop, options)
         try setConnection(hop, options)
         try setTrust(options)
@@ -48,11 +48,12 @@ extension EasyHandle {
     }
 
     /// The bytes as they are: nothing is undone.
-    private func setBody() throws(TransferFault) {
+    private func setBody(_ options: CurlTransport.Options) throws(TransferFault) {
         try set(CURLOPT_HTTP_CONTENT_DECODING, 0)
         try set(CURLOPT_HTTP09_ALLOWED, 0)
         try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
-        try set(CURLOPT_BUFFERSIZE, Self.bufferBytes)
+        let turn = options.limitRate.map { Throttle.turnBytes($0, atMost: Self.bufferBytes) }
+        try set(CURLOPT_BUFFERSIZE, turn ?? Self.bufferBytes)
     }
 
     private func setCredentials(_ hop: Hop, _ options: CurlTransport.Options) throws(TransferFault) {
@@ -69,7 +70,9 @@ extension EasyHandle {
         try set(CURLOPT_LOW_SPEED_LIMIT, 1)
         try set(CURLOPT_LOW_SPEED_TIME, options.stallTimeout.wholeSeconds)
         try set(CURLOPT_TCP_KEEPALIVE, 1)
-        try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
+        // Under a limit transfers are paused, and a paused stream of HTTP/2 holds up those it shares its connection with.
+        let version = options.limitRate == nil ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1
+        try set(CURLOPT_HTTP_VERSION, Int(version))
         let isSmall = (hop.end ?? hop.expectedSize).map { $0 - hop.offset <= Self.sharingLimitBytes } ?? false
         try set(CURLOPT_PIPEWAIT, isSmall ? 1 : 0)
         if let proxy = options.proxy { try set(CURLOPT_PROXY, proxy) }
@@ -78,9 +81,16 @@ extension EasyHandle {
     private func setTrust(_ options: CurlTransport.Options) throws(TransferFault) {
         try set(CURLOPT_SSL_VERIFYPEER, 1)
         try set(CURLOPT_SSL_VERIFYHOST, 2)
-        guard let file = options.caFile else { return }
-        try set(CURLOPT_CAINFO, file)
-        try set(CURLOPT_PROXY_CAINFO, file)
+        if let file = options.caFile {
+            try set(CURLOPT_CAINFO, file)
+            try set(CURLOPT_PROXY_CAINFO, file)
+        }
+        if let file = options.clientCertificate {
+            try set(CURLOPT_SSLCERT, file)
+            try set(CURLOPT_SSLKEY, options.clientKey ?? file)
+            // OpenSSL would ask the terminal for the pass phrase of a key that has one, and the loop would wait for it.
+            try set(CURLOPT_KEYPASSWD, "")
+        }
     }
 
     @unsafe private func setCallbacks(_ context: UnsafeMutableRawPointer) throws(TransferFault) {
@@ -96,13 +106,15 @@ extension EasyHandle {
         try unsafe set(CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
             guard let bytes = unsafe bytes, let context = unsafe context else { return 0 }
             let body = unsafe UnsafeRawBufferPointer(start: bytes, count: size * count)
-            return unsafe RunningTransfer.at(context).exchange.body(body.bytes) ? body.count : refusal
+            return unsafe RunningTransfer.at(context).receive(body.bytes)
         }
     }
 }
 
 /// What a callback returns to end its request: CURL_WRITEFUNC_ERROR, which Swift does not see.
-private let refusal = 0xFFFF_FFFF
+let refusal = 0xFFFF_FFFF
+/// What a write callback returns to get the same bytes again later: CURL_WRITEFUNC_PAUSE.
+let pause = Int(CURL_WRITEFUNC_PAUSE)
 
 extension Duration {
     /// Rounded up, at least 1: libcurl takes 0 for its own default.

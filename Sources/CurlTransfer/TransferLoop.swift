@@ -9,11 +9,16 @@ final class RunningTransfer {
     let exchange: Exchange
     /// A new one for each hop: CURLOPT_BUFFERSIZE is refused by a handle that still has the buffer of its last request.
     var easy: EasyHandle
+    let throttle: Throttle?
+    /// Bytes of its turn under a limited rate, and whether it has more than the turn allows: libcurl holds them.
+    var turnBytes = 0
+    var isPaused = false
 
     /// - Throws: if libcurl has no memory left.
-    init(id: UInt64, job: TransferJob) throws(TransferFault) {
+    init(id: UInt64, job: TransferJob, throttle: Throttle?) throws(TransferFault) {
         self.id = id
         self.job = job
+        self.throttle = throttle
         easy = try EasyHandle()
         exchange = Exchange(job.request, into: job.sink)
     }
@@ -39,12 +44,19 @@ extension RunningTransfer: Sendable {}
     private let multi: UnsafeMutableRawPointer
     private let mailbox: Mailbox
     private let options: CurlTransport.Options
+    private let throttle: Throttle?
     private var running: [UInt64: RunningTransfer] = [:]
     private var nextSweep = ContinuousClock.now
 
     init(_ multi: MultiHandle, _ mailbox: Mailbox, _ options: CurlTransport.Options) {
         unsafe self.multi = multi.raw
         self.mailbox = mailbox
+        throttle = Throttle(bytesPerSecond: options.limitRate)
+        var options = options
+        if let rate = options.limitRate {
+            options.connectTimeout += Throttle.longestPause(rate)
+            options.stallTimeout += Throttle.longestPause(rate)
+        }
         self.options = options
     }
 
@@ -79,13 +91,31 @@ extension RunningTransfer: Sendable {}
 
     /// - Returns: false if libcurl can't go on.
     private func work() -> Bool {
+        if let throttle, !running.isEmpty {
+            guard throttle.isReady() else { return true }
+            beginTurns()
+        }
         var count: Int32 = 0
         guard unsafe curl_multi_perform(multi, &count) == CURLM_OK else { return false }
         while let (transfer, code) = nextEnded() { ended(transfer, code) }
         sweep()
+        // Connections of those who are paused are not looked at: their next turn must not wait for a stranger's bytes.
+        if running.values.contains(where: \.isPaused) { return true }
         // While nothing runs only a wake-up can bring work, and poll(2) would be woken by it whenever it comes.
         let timeout = running.isEmpty ? 60_000 : Self.sweepMilliseconds
         return unsafe curl_multi_poll(multi, nil, 0, timeout, nil) == CURLM_OK
+    }
+
+    /// Lets all go on that have had their turn.
+    private func beginTurns() {
+        for transfer in running.values {
+            transfer.turnBytes = 0
+            guard transfer.isPaused else { continue }
+            transfer.isPaused = false
+            // It hands on what libcurl holds: a sink that refuses ends the transfer here, and nobody else tells.
+            let code = unsafe curl_easy_pause(transfer.easy.raw, CURLPAUSE_CONT)
+            if code != CURLE_OK { ended(transfer, code) }
+        }
     }
 
     private func nextEnded() -> (RunningTransfer, CURLcode)? {
@@ -115,7 +145,7 @@ extension RunningTransfer: Sendable {}
 
     private func start(_ id: UInt64, _ job: TransferJob) {
         let transfer: RunningTransfer
-        do throws(TransferFault) { transfer = try RunningTransfer(id: id, job: job) } catch {
+        do throws(TransferFault) { transfer = try RunningTransfer(id: id, job: job, throttle: throttle) } catch {
             mailbox.finish(id)
             job.continuation.resume(returning: Exchange(job.request, into: job.sink).refused(error))
             return
@@ -133,6 +163,7 @@ extension RunningTransfer: Sendable {}
 
     private func hop(_ transfer: RunningTransfer) {
         let exchange = transfer.exchange
+        transfer.isPaused = false
         do {
             let authorization = try Authorization(for: exchange.url, from: options.credentials)
             exchange.beginHop(authorization.credential)

@@ -13,8 +13,14 @@ public struct SyncConfiguration: Sendable {
     public var stallTimeout = Duration.seconds(30)
     /// A PEM file of the authorities to trust, in place of the system's.
     public var caFile: String?
+    /// A PEM file with a certificate of this side: shown to the https servers that ask for one.
+    public var clientCertificate: String?
+    /// A PEM file with its key, without a pass phrase; nil for the same file.
+    public var clientKey: String?
     /// A proxy's URL, in place of `https_proxy` and its kin.
     public var proxy: String?
+    /// Most bytes a second over the network, over all transfers of a run together; nil for no limit.
+    public var limitRate: Int64?
     /// Reads an environment variable: bearer tokens are read through it.
     public var environment: @Sendable (String) -> String?
     /// Absolute: what relative paths are relative to.
@@ -45,7 +51,8 @@ public struct SyncConfiguration: Sendable {
 
     func makeTransport(hosts: [HostKey: HostSettings]) throws(SyncError) -> CurlTransport {
         let options = CurlTransport.Options(
-            connectTimeout: connectTimeout, stallTimeout: stallTimeout, caFile: caFile, proxy: proxy,
+            connectTimeout: connectTimeout, stallTimeout: stallTimeout, caFile: caFile,
+            clientCertificate: clientCertificate, clientKey: clientKey, proxy: proxy, limitRate: limitRate,
             userAgent: "modelsync/\(ModelSyncVersion.current)",
             credentials: Credentials(hosts: hosts, environment: environment))
         return try CurlTransport(options: options)

@@ -46,6 +46,12 @@ struct NetworkOptions: ParsableArguments {
     @Option(help: ArgumentHelp("PEM file of the authorities to trust, in place of the system's.", valueName: "file"))
     var caFile: String?
 
+    @Option(help: ArgumentHelp("PEM file with a certificate to show to servers that ask for one.", valueName: "file"))
+    var clientCert: String?
+
+    @Option(help: ArgumentHelp("PEM file with its key (default: the same file).", valueName: "file"))
+    var clientKey: String?
+
     @Option(help: ArgumentHelp("Proxy, in place of http_proxy and https_proxy.", valueName: "url"))
     var proxy: String?
 
@@ -55,12 +61,15 @@ struct NetworkOptions: ParsableArguments {
                 throw ValidationError("\(name) takes seconds, more than 0 and at most 86400")
             }
         }
+        if clientKey != nil && clientCert == nil { throw ValidationError("--client-key needs --client-cert") }
     }
 
     func apply(to configuration: inout SyncConfiguration) {
         configuration.connectTimeout = .milliseconds(Int64(connectTimeout * 1000))
         configuration.stallTimeout = .milliseconds(Int64(stallTimeout * 1000))
         configuration.caFile = caFile.map(configuration.absolute)
+        configuration.clientCertificate = clientCert.map(configuration.absolute)
+        configuration.clientKey = clientKey.map(configuration.absolute)
         configuration.proxy = proxy
     }
 }
@@ -79,6 +88,12 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Attempts a source that bring nothing new, before the next source.", valueName: "n"))
     var retries = 5
 
+    @Option(
+        help: ArgumentHelp(
+            "Most bytes a second over the network, with K, M or G for powers of 1024; 0 for no limit "
+                + "(default: $MODELSYNC_LIMIT_RATE).", valueName: "rate"))
+    var limitRate: String?
+
     @Flag(help: "Fetch nothing over the network (also: $MODELSYNC_OFFLINE=1).")
     var offline = false
 
@@ -94,10 +109,12 @@ struct RunArguments: ParsableArguments {
             throw ValidationError("--connections takes a number from 1 to 1000")
         }
         guard (0...1000).contains(retries) else { throw ValidationError("--retries takes a number from 0 to 1000") }
+        if let limitRate { _ = try ByteRate(limitRate, of: "--limit-rate") }
     }
 
     func apply(to configuration: inout SyncConfiguration) throws {
         configuration.options.attempts = retries
+        configuration.limitRate = try rate(configuration)?.bytesPerSecond
         let offlineVariable = configuration.environment("MODELSYNC_OFFLINE")?.lowercased()
         configuration.options.isOffline = offline || ["1", "true", "yes", "on"].contains(offlineVariable)
         defer { configuration.options.jobs = min(configuration.options.jobs, Descriptors.jobLimit) }
@@ -115,6 +132,36 @@ struct RunArguments: ParsableArguments {
             throw ValidationError("\(variable) is '\(text)'; it takes a number from 1 to 1000")
         }
         return number
+    }
+
+    /// The flag's, else the variable's.
+    private func rate(_ configuration: SyncConfiguration) throws -> ByteRate? {
+        if let limitRate { return try ByteRate(limitRate, of: "--limit-rate") }
+        guard let text = configuration.environment("MODELSYNC_LIMIT_RATE"), !text.isEmpty else { return nil }
+        return try ByteRate(text, of: "MODELSYNC_LIMIT_RATE")
+    }
+}
+
+/// Bytes a second, as `--limit-rate` takes them.
+struct ByteRate {
+    /// Nil for no limit.
+    let bytesPerSecond: Int64?
+
+    /// Reads what `source`, a flag or a variable, was given.
+    ///
+    /// - Throws: `ValidationError` that names the source.
+    init(_ text: String, of source: String) throws {
+        let units: [Character: Int64] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30]
+        let unit = text.last.flatMap { units[Character($0.uppercased())] }
+        let digits = unit == nil ? text[...] : text.dropLast()
+        guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int64(digits),
+            case let (bytes, isOverflow) = number.multipliedReportingOverflow(by: unit ?? 1), !isOverflow
+        else {
+            throw ValidationError(
+                "\(source) is '\(text)'; it takes whole bytes a second, with K, M or G for powers of 1024, like 500K or 20M"
+            )
+        }
+        bytesPerSecond = bytes == 0 ? nil : bytes
     }
 }
 

@@ -119,6 +119,8 @@ extension AcceptanceTests.Commands {
     @Test(arguments: [
         [], ["frobnicate"], ["apply"], ["apply", "m.yaml", "--no-such-flag"], ["apply", "m.yaml", "--jobs", "0"],
         ["apply", "m.yaml", "--verify", "some"], ["plan", "m.yaml", "--format", "xml"], ["show"],
+        ["apply", "m.yaml", "--limit-rate", "fast"], ["apply", "m.yaml", "--limit-rate", "-1"],
+        ["apply", "m.yaml", "--limit-rate", "9999999999G"], ["apply", "m.yaml", "--client-key", "k.pem"],
     ])
     func wrongUsageExitsWith64(arguments: [String]) async throws {
         try await World.with { world in

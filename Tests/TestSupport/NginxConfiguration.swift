@@ -10,22 +10,25 @@ struct NginxConfiguration {
         var expired: UInt16
         var selfSigned: UInt16
         var elsewhere: UInt16
+        var mutual: UInt16
 
         /// Ports that were free a moment ago, all different.
         static func free() throws -> Ports {
             // All are held until all are known.
-            let listeners = try (0..<7).map { _ in try LoopbackListener() }
+            let listeners = try (0..<8).map { _ in try LoopbackListener() }
             let ports = listeners.map(\.port)
             for listener in listeners { listener.close() }
             return Ports(
                 http: ports[0], https: ports[1], http2: ports[2], wrongHost: ports[3], expired: ports[4],
-                selfSigned: ports[5], elsewhere: ports[6])
+                selfSigned: ports[5], elsewhere: ports[6], mutual: ports[7])
         }
     }
 
     var folder: String
     var documents: String
     var ports: Ports
+    /// The authority that clients' certificates must be by, where they are asked for.
+    var authority: String
     var right: TestCA.Certificate
     var wrong: TestCA.Certificate
     var expired: TestCA.Certificate
@@ -58,19 +61,20 @@ struct NginxConfiguration {
         \(server("\(ports.wrongHost) ssl", wrong))
         \(server("\(ports.expired) ssl", expired))
         \(server("\(ports.selfSigned) ssl", selfSigned))
+        \(server("\(ports.mutual) ssl", right, "ssl_verify_client on; ssl_client_certificate \"\(authority)\";"))
         }
 
         """
     }
 
-    private func server(_ listen: String, _ certificate: TestCA.Certificate? = nil) -> String {
+    private func server(_ listen: String, _ certificate: TestCA.Certificate? = nil, _ more: String = "") -> String {
         let tls = certificate.map {
             "ssl_certificate \"\($0.certificate)\"; ssl_certificate_key \"\($0.key)\";"
         }
         return """
                 server {
                     listen 127.0.0.1:\(listen);
-                    \(tls ?? "")
+                    \(tls ?? "") \(more)
                     root "\(documents)";
                     location = /barrier { return 200 "ready"; }
                     location /slow/ {

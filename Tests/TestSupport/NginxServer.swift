@@ -32,6 +32,8 @@ public struct NginxServer: Sendable {
     public var expired: String { "https://localhost:\(ports.expired)" }
     /// TLS with a certificate by nobody else.
     public var selfSigned: String { "https://localhost:\(ports.selfSigned)" }
+    /// HTTP/1.1 over TLS, for clients with a certificate by the same authority.
+    public var mutual: String { "https://localhost:\(ports.mutual)" }
     /// HTTP/1.1 on another port: another host, as far as credentials go.
     public var elsewhere: String { "http://127.0.0.1:\(ports.elsewhere)" }
 
@@ -83,7 +85,8 @@ public struct NginxServer: Sendable {
         // Between the choice of a free port and its use another process may take it: then choose again.
         for _ in 0..<5 {
             let configuration = NginxConfiguration(
-                folder: folder.path, documents: documents, ports: try .free(), right: right, wrong: wrong,
+                folder: folder.path, documents: documents, ports: try .free(), authority: ca.file, right: right,
+                wrong: wrong,
                 expired: expired, selfSigned: selfSigned)
             let file = try folder.write(configuration.text, to: "nginx.conf")
             var launch = Launch(executable, ["-p", folder.path, "-e", folder.appending("error.log"), "-c", file])

@@ -32,7 +32,7 @@ public struct TestCA: Sendable {
             "openssl",
             ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
                 + ["-subj", "/CN=\(label)", "-keyout", path + ".key", "-out", path + ".csr"])
-        let extensions = "subjectAltName=\(names)\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n"
+        let extensions = "subjectAltName=\(names)\nextendedKeyUsage=serverAuth,clientAuth\nbasicConstraints=CA:FALSE\n"
         try Tool.run(
             "openssl",
             ["x509", "-req", "-in", path + ".csr", "-CA", file, "-CAkey", key, "-CAcreateserial", "-days", "\(days)"]

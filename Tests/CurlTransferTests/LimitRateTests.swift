@@ -1,0 +1,132 @@
+import CurlTransfer
+import SyncDomain
+import TestSupport
+import Testing
+
+/// A limited rate over real connections. Time passes in them: the margins are for machines that are busy.
+@Suite(.timeLimit(.minutes(1))) struct LimitRateTests {
+    private func limited(_ bytesPerSecond: Int64) -> CurlTransport.Options {
+        var options = quickOptions()
+        options.limitRate = bytesPerSecond
+        return options
+    }
+
+    /// Fetches the URLs at once, and tells how long it took and how much each had brought when the first one ended.
+    private func fetchAll(
+        _ urls: [SourceURL], of bytes: [UInt8], _ options: CurlTransport.Options
+    ) async throws -> (time: Duration, atFirstEnd: [Int]) {
+        let sinks = urls.map { _ in CollectingSink() }
+        let size = Int64(bytes.count)
+        let measured = try await withTransport(options) { transport in
+            let start = ContinuousClock.now
+            let ends = await withTaskGroup(of: [Int].self) { group in
+                for (url, sink) in zip(urls, sinks) {
+                    let request = TransferRequest(url: url, expectedSize: size, subject: "demo/tiny")
+                    group.addTask {
+                        let outcome = await transport.transfer(request, into: sink)
+                        #expect(outcome.error == nil)
+                        return sinks.map(\.bytes.count)
+                    }
+                }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            return (ContinuousClock.now - start, ends.first ?? [])
+        }
+        for sink in sinks { #expect(sink.bytes == bytes) }
+        return measured
+    }
+
+    private func expect(_ measured: (time: Duration, atFirstEnd: [Int]), seconds: Double, each count: Int) {
+        #expect(measured.time >= .seconds(seconds * 0.93), "\(measured)")
+        #expect(measured.time <= .seconds(seconds * 1.5), "\(measured)")
+        for bytes in measured.atFirstEnd { #expect(bytes >= count * 3 / 4, "\(measured)") }
+    }
+
+    @Test func transfersShareTheRateEvenly() async throws {
+        let server = try FaultServer()
+        let bytes = pattern(500_000)
+        let urls = (0..<4).map { server.url("/\($0)") }
+        for index in 0..<4 { server.serve("/\(index)", bytes) }
+        expect(try await fetchAll(urls, of: bytes, limited(1_000_000)), seconds: 2, each: bytes.count)
+    }
+
+    @Test(.enabled(if: NginxServer.isInstalled, "nginx is not installed"), arguments: ["https", "http2"])
+    func theRateHoldsOverTLS(_ version: String) async throws {
+        try await TemporaryFolder.with { folder in
+            let bytes = pattern(1_500_000)
+            for index in 0..<4 { try folder.write(bytes, to: "documents/\(index)") }
+            try await NginxServer.with(documents: folder.appending("documents")) { server in
+                var options = limited(3_000_000)
+                options.caFile = server.ca.file
+                let base = version == "http2" ? server.http2 : server.https
+                let urls = try (0..<4).map { try SourceURL("\(base)/\($0)") }
+                expect(try await fetchAll(urls, of: bytes, options), seconds: 2, each: bytes.count)
+                #expect(try server.requests().allSatisfy { $0.httpVersion == "HTTP/1.1" })
+            }
+        }
+    }
+
+    @Test func aWaitForTheRateIsNoStall() async throws {
+        let server = try FaultServer()
+        server.serve("/a", pattern(3000))
+        var options = limited(700)
+        options.stallTimeout = .seconds(1)
+        let sink = CollectingSink()
+        let outcome = try await fetch(server.url("/a"), size: 3000, into: sink, options: options)
+        #expect(outcome.error == nil && sink.bytes == pattern(3000))
+    }
+
+    @Test func aTransferThatWaitsIsCancelledAtOnce() async throws {
+        let server = try FaultServer()
+        server.serve("/a", pattern(50_000))
+        try await withTransport(limited(1)) { transport in
+            let request = TransferRequest(url: server.url("/a"), expectedSize: 50_000, subject: "demo/tiny a.bin")
+            let (outcome, time) = await withTaskGroup(of: TransferOutcome.self) { group in
+                group.addTask { await transport.transfer(request, into: CollectingSink()) }
+                await server.wait { $0.bodyBytesSent == 50_000 }
+                let start = ContinuousClock.now
+                group.cancelAll()
+                return (await group.next(), ContinuousClock.now - start)
+            }
+            #expect(outcome?.error?.code == .cancelled)
+            #expect(time < .seconds(1))
+            await server.wait { $0.openConnections == 0 }
+        }
+    }
+
+    @Test func aSinkThatRefusesUnderALimitEndsItsTransferAlone() async throws {
+        let server = try FaultServer()
+        for path in ["/a", "/b"] { server.serve(path, pattern(20_000)) }
+        let full = SyncError(.storeNoSpace, "the disk is full")
+        let refusing = CollectingSink(onWrite: { count, _ throws(SyncError) in if count > 5000 { throw full } })
+        try await withTransport(limited(100_000)) { transport in
+            let (a, b) = (server.url("/a"), server.url("/b"))
+            async let other = transport.transfer(
+                TransferRequest(url: b, expectedSize: 20_000, subject: "b"), into: CollectingSink())
+            let outcome = await transport.transfer(
+                TransferRequest(url: a, expectedSize: 20_000, subject: "a"), into: refusing)
+            #expect(outcome.error == full && outcome.bytes == Int64(refusing.bytes.count))
+            #expect(await other.error == nil)
+        }
+    }
+
+    @Test func aBodyThatEndsEarlyIsToldAsSuchUnderALimit() async throws {
+        let server = try FaultServer()
+        server.script("/a", [.ok(pattern(60_000)).truncated(at: 40_000)])
+        let sink = CollectingSink()
+        let outcome = try await fetch(server.url("/a"), size: 60_000, into: sink, options: limited(100_000))
+        #expect(outcome.error?.code == .networkInterrupted)
+        #expect(sink.bytes == Array(pattern(60_000).prefix(Int(outcome.bytes))))
+    }
+
+    @Test func localFilesAreNotLimited() async throws {
+        try await TemporaryFolder.with { folder in
+            let bytes = pattern(1 << 20)
+            let path = try folder.write(bytes, to: "a.bin")
+            let sink = CollectingSink()
+            let outcome = try await fetch(
+                SourceURL("file://\(path)"), size: Int64(bytes.count), into: sink, options: limited(1))
+            #expect(outcome.error == nil && sink.bytes == bytes)
+        }
+    }
+}

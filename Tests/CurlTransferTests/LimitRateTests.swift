@@ -37,8 +37,8 @@ import Testing
     }
 
     private func expect(_ measured: (time: Duration, atFirstEnd: [Int]), seconds: Double, each count: Int) {
+        // No sooner. How much later a busy machine alone decides: that is for a measurement, not for a test.
         #expect(measured.time >= .seconds(seconds * 0.93), "\(measured)")
-        #expect(measured.time <= .seconds(seconds * 1.5), "\(measured)")
         for bytes in measured.atFirstEnd { #expect(bytes >= count * 3 / 4, "\(measured)") }
     }
 

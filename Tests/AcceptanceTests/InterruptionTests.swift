@@ -17,7 +17,10 @@ extension AcceptanceTests.Interrupting {
                 .init("m/one", files: (small + [large]).map { $0.file(server.http + "/slow") }))
             try server.setSlow(true)
             let started = try world.startApply(manifest)
-            try await started.program.signal(SIGKILL, when: "a third is here") { world.partialBytes >= 5 << 20 }
+            try await started.program.signal(SIGKILL, when: "the small ones and a third are here") {
+                world.partialBytes >= 5 << 20
+                    && small.allSatisfy { FileManager.default.fileExists(atPath: world.blob($0)) }
+            }
             #expect(await started.program.wait().status == .signalled(SIGKILL))
             #expect(!FileManager.default.fileExists(atPath: world.blob(large)))
             try server.setSlow(false)

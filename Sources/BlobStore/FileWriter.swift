@@ -12,11 +12,19 @@ final class WriteService: Sendable {
     /// Blocks that may wait, of all files together: 8 MiB.
     private static let most = 32
 
-    private let pool = BlockingPool(name: "write", threads: 2, niceness: 5)
+    /// Nil until something is to be written: most runs write nothing.
+    private let pool = Mutex<BlockingPool?>(nil)
     private let waiting = Monitor(0)
 
     /// Runs work on one of the threads.
-    fileprivate func submit(_ work: @escaping @Sendable () -> Void) { pool.submit(work) }
+    fileprivate func submit(_ work: @escaping @Sendable () -> Void) {
+        let pool = pool.withLock { pool in
+            let started = pool ?? BlockingPool(name: "write", threads: 2, niceness: 5)
+            pool = started
+            return started
+        }
+        pool.submit(work)
+    }
 
     /// Blocks while too much waits.
     fileprivate func enter() {

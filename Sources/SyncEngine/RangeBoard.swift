@@ -1,5 +1,4 @@
 internal import SyncDomain
-internal import Synchronization
 
 /// Which connection brings which bytes of one file. A value that only decides.
 ///

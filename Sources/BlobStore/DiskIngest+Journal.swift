@@ -4,13 +4,10 @@ internal import SystemSupport
 
 /// What a later run must know of a partial and can't see in it: whose bytes they are, and which are there.
 extension DiskIngest {
-    /// Below it a journal costs more than fetching the file again would.
-    private static let journalThreshold: Int64 = 1 << 20
-
     private var journalName: String { StoreLayout.journalFile(digest) }
 
     func readJournal() -> PartialJournal? {
-        guard size >= Self.journalThreshold,
+        guard !isSmall,
             let bytes = try? store.folder(StoreLayout.partial).file(journalName, .read).readAll(limit: 1 << 20)
         else { return nil }
         return PartialJournal.decode(bytes)
@@ -30,7 +27,7 @@ extension DiskIngest {
 
     /// Writes what there is to tell, or removes the journal.
     func saveJournal() throws(SystemFailure) {
-        guard size >= Self.journalThreshold else { return }
+        guard !isSmall else { return }
         let result = journaling.withLock { _ in
             Result { () throws(SystemFailure) in
                 let journal = state.withLock { state in
@@ -48,7 +45,7 @@ extension DiskIngest {
     }
 
     func removeJournal() {
-        guard size >= Self.journalThreshold else { return }
+        guard !isSmall else { return }
         try? store.folder(StoreLayout.partial).removeFile(journalName)
     }
 }

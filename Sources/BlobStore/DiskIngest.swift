@@ -8,6 +8,8 @@ internal import SystemSupport
 final class DiskIngest: BlobIngest {
     /// A crash loses at most what was written since the journal last told which bytes are there.
     private static let journalStep: Int64 = 16 << 20
+    /// Below it a journal, or room asked for ahead, costs more than fetching the file again would.
+    private static let smallBytes: Int64 = 1 << 20
 
     struct State {
         /// Whose bytes come next.
@@ -60,6 +62,8 @@ final class DiskIngest: BlobIngest {
         }
         if present.frontier > 0 { hash.advance(to: present.frontier) }
     }
+
+    var isSmall: Bool { size < Self.smallBytes }
 
     var byteCount: Int64 { state.withLock { $0.received.count } }
 
@@ -244,27 +248,18 @@ final class DiskIngest: BlobIngest {
         file.unlock()
     }
 
-    /// Durable first, then visible: seal and mode are in before the fsync, the name comes after it, and the fsync of
-    /// the folder makes the name last.
     private func place(as digest: SHA256Digest, _ count: Int64) async throws(SyncError) {
-        try await store.blocking { [self] () throws(SystemFailure) in
-            let partial = try store.folder(StoreLayout.partial)
-            if try store.isPresent(digest, size: count) {
-                // Views are names of the blob that is there: a second one under its name would take space twice.
-                try partial.removeFile(StoreLayout.partialFile(self.digest))
-                return removeJournal()
+        let placement = Placement(
+            file: file, name: StoreLayout.partialFile(self.digest), digest: digest, size: count)
+        if isSmall {
+            do throws(SystemFailure) { try await store.commits.place(placement, in: store) } catch {
+                throw error.storeError
             }
-            try file.resize(to: count)
-            try file.setMode(0o444 & store.modeMask)
-            // Where times can't be set the blob has no seal, and is hashed again at each look: slower, never wrong.
-            try? file.setModified(seconds: Seal.seconds(for: digest))
-            try file.synchronize()
-            let target = try store.folder(StoreLayout.blobs).folder(StoreLayout.blobFolder(digest), create: true)
-            try target.takeOver(StoreLayout.partialFile(self.digest), from: partial, as: digest.hex)
-            try target.synchronize()
-            // A file that was rotten and is gone may have left its inode number to this one.
-            if let inode = try? file.status().inode { store.forgetRot(of: digest, inode) }
-            removeJournal()
+        } else {
+            try await store.blocking { [self] () throws(SystemFailure) in
+                try store.place(placement)
+                removeJournal()
+            }
         }
         state.withLock { $0.isClosed = true }
         file.unlock()
@@ -275,7 +270,7 @@ final class DiskIngest: BlobIngest {
             defer { state.isReserved = true }
             return !state.isReserved
         }
-        if isFirst && size > 0 { try file.reserve(size) }
+        if isFirst && !isSmall { try file.reserve(size) }
     }
 
     func mapped(_ body: () throws(SystemFailure) -> Void) throws(SyncError) {

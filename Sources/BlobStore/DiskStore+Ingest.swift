@@ -5,7 +5,8 @@ internal import SystemSupport
 extension DiskStore {
     /// Takes the partial's lock, if it is free, and goes on from the bytes that it holds.
     public func ingest(_ digest: SHA256Digest, size: Int64) async throws(SyncError) -> IngestStart {
-        let opened = try await blocking { () throws(SystemFailure) in try self.openPartial(digest, size: size) }
+        let opened: Opened
+        do throws(SystemFailure) { opened = try await openings.tryRun { () throws(SystemFailure) in try self.openPartial(digest, size: size) } } catch { throw error.storeError }
         switch opened {
         case .present: return .present
         case .busy: return .busy
@@ -25,15 +26,13 @@ extension DiskStore {
         let name = StoreLayout.partialFile(digest)
         unsealIfRotten(digest)
         while true {
-            if try isPresent(digest, size: size) { return .present }
-            guard let file = try openOwn(name, in: folder) else { continue }
+            guard let (file, opened) = try openOwn(name, in: folder) else { continue }
             guard try file.tryLock(exclusive: true) else { return .busy }
             // The owner may have committed (renamed) it between our open and our lock: then we hold the blob's own
             // inode, which must not be written. Look again.
-            guard let status = try folder.statusIfPresent(name), status.isSameFile(as: try file.status()) else {
-                continue
-            }
-            // Or committed before our open, and the file is a new one of ours: the look above was too early.
+            guard let status = try folder.statusIfPresent(name), status.isSameFile(as: opened) else { continue }
+            // Or committed before our open, and the file is a new one of ours. Not asked earlier: it could be committed
+            // after the answer.
             if try isPresent(digest, size: size) {
                 if status.size == 0 { try? folder.removeFile(name) }
                 return .present
@@ -53,17 +52,18 @@ extension DiskStore {
         try? blob.setModifiedNow()
     }
 
-    func forgetRot(of digest: SHA256Digest, _ inode: UInt64) {
+    func forgetRot(of digest: SHA256Digest, by file: OpenFile) {
+        guard rotten.withLock({ $0[digest] != nil }), let inode = try? file.status().inode else { return }
         _ = rotten.withLock { $0[digest]?.remove(inode) }
     }
 
     /// Opens a partial, or nil after taking away what must not be written through: a link, or a file that has
     /// another name somewhere else.
-    private func openOwn(_ name: String, in folder: Folder) throws(SystemFailure) -> OpenFile? {
+    private func openOwn(_ name: String, in folder: Folder) throws(SystemFailure) -> (OpenFile, FileStatus)? {
         do {
             let file = try openWritable(name, in: folder)
             let status = try file.status()
-            if status.kind == .regular, status.linkCount == 1 { return file }
+            if status.kind == .regular, status.linkCount == 1 { return (file, status) }
             // Renamed or removed by its owner just now: nothing to take away.
             if status.linkCount == 0 { return nil }
         } catch {

@@ -63,6 +63,8 @@ extension DiskStore {
                     return lock
                 }
                 defer { lock.unlock() }
+                // A name in a model's folder must not outlive, in a power cut, the blob's own.
+                self.commits.settle()
                 return try body()
             }
         } catch {
@@ -88,6 +90,9 @@ struct PublishFailure: Error {
 
 /// Makes one model's folder show its files. Under the publish lock.
 struct Publisher {
+    /// From so many on, one syncfs(2) costs less than an fsync(2) each.
+    private static let manyFolders = 16
+
     private let store: DiskStore
     private let model: Model
     private let blobs: Folder
@@ -212,11 +217,12 @@ struct Publisher {
 
     private mutating func stage(in staged: Folder) throws(PublishFailure) {
         var folders: [String: Folder] = [:]
-        for file in model.files {
-            let parent = file.path.parent.map(String.init) ?? ""
+        let parents = model.files.map { $0.path.parent.map(String.init) ?? "" }
+        let isMany = Set(parents).count >= Self.manyFolders
+        for (file, parent) in zip(model.files, parents) {
             do throws(SystemFailure) {
                 let known = folders[parent]
-                let folder = if let known { known } else { try staged.folder(parent, create: true) }
+                let folder = if let known { known } else { try staged.folder(parent, create: true, isDurable: !isMany) }
                 folders[parent] = folder
                 try put(file, in: folder, as: String(file.path.lastComponent))
             } catch {
@@ -227,6 +233,7 @@ struct Publisher {
         }
         try PublishFailure.mapping { () throws(SystemFailure) in
             // The names must be on disk before the folder that holds them is put in place.
+            if isMany { return try staged.synchronizeFileSystem() }
             for folder in folders.values { try folder.synchronize() }
             try staged.synchronize()
         }

@@ -19,8 +19,10 @@ public final class DiskStore: ModelStoring {
     public let path: String
     let root: Folder?
     let pool: BlockingPool
+    let openings: BlockingPool
     let hashes: HashService
     let writes = WriteService()
+    let commits = GroupCommit()
     let modeMask: UInt32
     /// Held shared while the store is used for changes, so that nothing which cleans it runs meanwhile.
     private let useLock: OpenFile?
@@ -54,8 +56,12 @@ public final class DiskStore: ModelStoring {
         useLock = try Self.prepare(root, access)
         modeMask = ~processUmask()
         pool = BlockingPool(name: "store", threads: 8)
+        openings = BlockingPool(name: "open", threads: 1)
         hashes = HashService(threads: hashThreads)
     }
+
+    /// Those of the layout that were opened: to open them for each of many small files takes as long as to make the file.
+    private let folders = Mutex<[String: Folder]>([:])
 
     /// Whether the store is there at all.
     public var exists: Bool { root != nil }
@@ -143,7 +149,12 @@ public final class DiskStore: ModelStoring {
     /// - Throws: ENOENT in a store that does not exist.
     func folder(_ relativePath: String) throws(SystemFailure) -> Folder {
         guard let root else { throw SystemFailure("open", path, code: Self.notFound) }
-        return try root.folder(relativePath)
+        if let known = folders.withLock({ $0[relativePath] }) { return known }
+        let folder = try root.folder(relativePath)
+        return folders.withLock { folders in
+            folders[relativePath] = folder
+            return folder
+        }
     }
 
     /// Whether the file has a whole seal and was not found rotten under it.

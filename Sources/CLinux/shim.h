@@ -21,6 +21,8 @@ static const long modelsync_UTIME_OMIT = (1L << 30) - 2L;
 extern int fallocate(int descriptor, int mode, off_t offset, off_t length);
 // sync_file_range(2)
 extern int sync_file_range(int descriptor, off_t offset, off_t count, unsigned int flags);
+// syncfs(2)
+extern int syncfs(int descriptor);
 // pthread_setname_np(3)
 extern int pthread_setname_np(pthread_t thread, const char *_Nonnull name);
 
@@ -37,6 +39,11 @@ static inline int modelsync_open_below(int folder, const char *_Nonnull path, in
 // sync_file_range(2), SYNC_FILE_RANGE_WRITE
 static inline int modelsync_start_writeback(int descriptor, off_t offset, off_t count) {
     return sync_file_range(descriptor, offset, count, 2);
+}
+
+// sync_file_range(2), SYNC_FILE_RANGE_WAIT_BEFORE, of the whole file
+static inline int modelsync_wait_for_writeback(int descriptor) {
+    return sync_file_range(descriptor, 0, 0, 1);
 }
 
 // renameat2(2)

@@ -24,6 +24,7 @@ public final class CurlTransport: Transferring, Sendable {
         public var proxy: String?
         /// A file in the format of netrc(5); nil for `~/.netrc`. It need not be there.
         public var netrcFile: String?
+        var hasNetrc = true
         /// Bytes a second, over all transfers of `https` and `http` together; nil for no limit. With one they all speak
         /// HTTP/1.1, and the timeouts are longer by what 1 MiB takes at the rate.
         public var limitRate: Int64?
@@ -63,6 +64,9 @@ public final class CurlTransport: Transferring, Sendable {
         var options = options
         // Debian's libcurl has a file compiled in, and so does not ask OpenSSL, which would read this variable.
         options.caFile = options.caFile ?? Self.environment("SSL_CERT_FILE")
+        // Looked for once: libcurl would look for each request.
+        let netrc = options.netrcFile ?? Self.environment("HOME").map { "\($0)/.netrc" }
+        options.hasNetrc = netrc.map { unsafe access($0, R_OK) == 0 } ?? true
         guard Library.isReady, let raw = unsafe curl_multi_init() else {
             throw SyncError(
                 .protocolViolation, "libcurl could not be set up; check its installation and the free memory")

@@ -3,12 +3,17 @@ internal import SyncDomain
 
 /// One request of a transfer.
 struct Hop {
+    private static let smallBytes: Int64 = 1 << 20
+
     var url: SourceURL
     var bearer: String?
     var offset: Int64
     var end: Int64?
     var validator: Validator?
     var expectedSize: Int64?
+
+    /// It would rather wait for a connection that it can share than open one.
+    fileprivate var isSmall: Bool { (end ?? expectedSize).map { $0 - offset <= Self.smallBytes } ?? false }
 
     fileprivate var headers: [String] {
         var lines = ["Accept-Encoding: identity"]
@@ -24,8 +29,7 @@ struct Hop {
 extension EasyHandle {
     /// Bytes that libcurl reads at once at most.
     private static let bufferBytes = 256 * 1024
-    /// Files up to this size would rather wait for a connection that they can share than open one.
-    private static let sharingLimitBytes: Int64 = 1 << 20
+    private static let smallBufferBytes = 32 * 1024
     private static let schemes = "http,https"
 
     /// Sets the handle up for its request. `context` is what the callbacks and
@@ -40,7 +44,7 @@ extension EasyHandle {
         try set(CURLOPT_HTTPGET, 1)
         try setHeaders(hop.headers)
         try set(CURLOPT_USERAGENT, options.userAgent)
-        try setBody(options)
+        try setBody(hop, options)
         try setCredentials(hop, options)
         try setConnection(hop, options)
         try setTrust(options)
@@ -48,16 +52,18 @@ extension EasyHandle {
     }
 
     /// The bytes as they are: nothing is undone.
-    private func setBody(_ options: CurlTransport.Options) throws(TransferFault) {
+    private func setBody(_ hop: Hop, _ options: CurlTransport.Options) throws(TransferFault) {
         try set(CURLOPT_HTTP_CONTENT_DECODING, 0)
         try set(CURLOPT_HTTP09_ALLOWED, 0)
         try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
         let turn = options.limitRate.map { Throttle.turnBytes($0, atMost: Self.bufferBytes) }
-        try set(CURLOPT_BUFFERSIZE, turn ?? Self.bufferBytes)
+        // Each request has a buffer of its own, made anew: of a small file it is no larger than the answer.
+        let needed = hop.isSmall ? Self.smallBufferBytes : Self.bufferBytes
+        try set(CURLOPT_BUFFERSIZE, turn ?? needed)
     }
 
     private func setCredentials(_ hop: Hop, _ options: CurlTransport.Options) throws(TransferFault) {
-        let netrc = hop.bearer == nil ? CURL_NETRC_OPTIONAL : CURL_NETRC_IGNORED
+        let netrc = hop.bearer == nil && options.hasNetrc ? CURL_NETRC_OPTIONAL : CURL_NETRC_IGNORED
         try set(CURLOPT_NETRC, Int(netrc.rawValue))
         if let file = options.netrcFile { try set(CURLOPT_NETRC_FILE, file) }
     }
@@ -73,8 +79,7 @@ extension EasyHandle {
         // Under a limit transfers are paused, and a paused stream of HTTP/2 holds up those it shares its connection with.
         let version = options.limitRate == nil ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1
         try set(CURLOPT_HTTP_VERSION, Int(version))
-        let isSmall = (hop.end ?? hop.expectedSize).map { $0 - hop.offset <= Self.sharingLimitBytes } ?? false
-        try set(CURLOPT_PIPEWAIT, isSmall ? 1 : 0)
+        try set(CURLOPT_PIPEWAIT, hop.isSmall ? 1 : 0)
         if let proxy = options.proxy { try set(CURLOPT_PROXY, proxy) }
     }
 

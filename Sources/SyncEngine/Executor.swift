@@ -50,7 +50,7 @@ struct Executor {
                 group.addTask { .fetched(index, await fetcher.run(job)) }
                 next += 1
             }
-            for _ in 0..<max(1, options.jobs) { startNext() }
+            for _ in 0..<max(1, options.jobs) + Fetcher.mostCommits { startNext() }
             for await done in group {
                 switch done {
                 case .fetched(let index, let outcome):

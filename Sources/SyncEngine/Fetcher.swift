@@ -17,6 +17,8 @@ struct Fetcher {
     let options: RunOptions
     let observer: any SyncObserver
     let pool: ConnectionPool
+    /// Of the files at once.
+    let turns: Turns
 
     /// What one fetch is about, for messages.
     struct Job: Sendable {
@@ -29,6 +31,11 @@ struct Fetcher {
 
     /// Smaller files come over one connection each.
     private static let sharingBytes: Int64 = 16 << 20
+    /// Smaller files' turn is over when their bytes are there: the disk makes many of them durable at once, and the next
+    /// is fetched meanwhile. Larger ones keep it until they are committed, so that hashing is never far behind.
+    private static let smallBytes: Int64 = 1 << 20
+    /// So many small files may wait to be committed. Each holds an open file.
+    static let mostCommits = 128
 
     /// What one fetch has come to.
     private struct Progress {
@@ -43,6 +50,7 @@ struct Fetcher {
         /// Of the bytes that are there, some came from another source than the one that is asked now.
         var isMixed = false
         let started: Duration
+        let turn: Turn
         var lastOutcome = TransferOutcome()
         /// Why the last attempt was not the last.
         var lastError: SyncError?
@@ -66,13 +74,16 @@ struct Fetcher {
         let sources = pool.ordered(
             options.isOffline ? job.fetch.sources.filter { $0.scheme == .file } : job.fetch.sources)
         guard !sources.isEmpty else { return FetchOutcome(error: offline(job)) }
+        let turn = Turn(turns)
+        guard await turn.enter() else { return FetchOutcome(error: .cancelled(job.subject)) }
+        defer { turn.leave() }
         do throws(SyncError) {
             guard let ingest = try await begin(job) else { return FetchOutcome() }
             let file = SharedFile(
                 size: job.fetch.size, missing: ingest.missing, sources: sources.filter { $0.host != nil },
                 isAlone: job.fetch.size < Self.sharingBytes)
-            if job.fetch.size < Self.sharingBytes { return await run(job, sources, ingest, file) }
-            return await share(job, sources, ingest, file)
+            if job.fetch.size < Self.sharingBytes { return await run(job, sources, ingest, file, turn) }
+            return await share(job, sources, ingest, file, turn)
         } catch {
             return FetchOutcome(error: named(error, job))
         }
@@ -108,7 +119,7 @@ struct Fetcher {
 
     /// As the one below, with the help of as many other connections as the pool thinks good.
     private func share(
-        _ job: Job, _ sources: [SourceURL], _ ingest: any BlobIngest, _ file: SharedFile
+        _ job: Job, _ sources: [SourceURL], _ ingest: any BlobIngest, _ file: SharedFile, _ turn: Turn
     ) async -> FetchOutcome {
         pool.join(file)
         let meter = FileMeter(job, bytes: ingest.byteCount, clock: clock, observer: observer)
@@ -118,7 +129,7 @@ struct Fetcher {
                     pool.remove(file)
                     file.end()
                 }
-                return await run(job, sources, ingest, file, meter)
+                return await run(job, sources, ingest, file, turn, meter)
             }
             for await slot in file.wishes {
                 group.addTask {
@@ -135,14 +146,16 @@ struct Fetcher {
     }
 
     private func run(
-        _ job: Job, _ sources: [SourceURL], _ first: any BlobIngest, _ file: SharedFile, _ meter: FileMeter? = nil
+        _ job: Job, _ sources: [SourceURL], _ first: any BlobIngest, _ file: SharedFile, _ turn: Turn,
+        _ meter: FileMeter? = nil
     ) async -> FetchOutcome {
         var ingest = first
         let started = clock.monotonic()
         var progress = Progress(
             policy: RetryPolicy(sources: sources, attempts: options.attempts, bytes: ingest.byteCount), file: file,
             meter: meter ?? FileMeter(job, bytes: ingest.byteCount, clock: clock, observer: observer),
-            statistics: TransferStatistics(startedAt: clock.wall()), resumed: ingest.byteCount, started: started)
+            statistics: TransferStatistics(startedAt: clock.wall()), resumed: ingest.byteCount, started: started,
+            turn: turn)
         observer.observe(
             .started(model: job.model, path: job.path, size: job.fetch.size, resumedFrom: ingest.byteCount))
         if ingest.byteCount >= job.fetch.size { tellComplete(job) }
@@ -183,6 +196,7 @@ struct Fetcher {
     private func attempt(
         _ job: Job, _ ingest: any BlobIngest, _ progress: inout Progress
     ) async throws(SyncError) -> RetryPolicy.Decision? {
+        guard await progress.turn.enter() else { throw .cancelled(job.subject) }
         let isWhole = ingest.byteCount >= job.fetch.size
         if let error = try await bring(job, ingest, &progress) {
             progress.lastError = error
@@ -190,6 +204,7 @@ struct Fetcher {
                 after: progress.lastOutcome, error, bytes: ingest.byteCount, chance: clock.chance())
         }
         addHelp(&progress)
+        if job.fetch.size < Self.smallBytes { progress.turn.leave() }
         switch try await ingest.commit() {
         case .committed:
             progress.isIngestEnded = true

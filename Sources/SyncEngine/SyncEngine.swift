@@ -41,7 +41,8 @@ public struct SyncEngine: Sendable {
         }
         let pool = ConnectionPool(bound: options.connections, hosts: plan.manifest.hosts, clock: clock)
         let fetcher = Fetcher(
-            store: store, transport: transport, clock: clock, options: options, observer: observer, pool: pool)
+            store: store, transport: transport, clock: clock, options: options, observer: observer, pool: pool,
+            turns: Turns(options.jobs))
         let executor = Executor(plan: plan, store: store, fetcher: fetcher, options: options, observer: observer)
         let record = await executor.run()
         let results =

@@ -35,24 +35,26 @@ public final class Folder: Sendable {
     }
 
     /// Opens the folder at a relative path, one component at a time, none of them a symbolic link. What is made is
-    /// durable: a file that is synchronised in it later is not lost with its folder.
+    /// durable, unless `isDurable` is false: a file that is synchronised in it later is not lost with its folder.
     ///
     /// - Throws: ELOOP or ENOTDIR for a link, ENOENT where it is missing and `create` is false.
-    public func folder(_ relativePath: some StringProtocol, create: Bool = false) throws(SystemFailure) -> Folder {
+    public func folder(
+        _ relativePath: some StringProtocol, create: Bool = false, isDurable: Bool = true
+    ) throws(SystemFailure) -> Folder {
         var current = self
         for component in relativePath.split(separator: "/") {
-            current = try current.child(String(component), create: create)
+            current = try current.child(String(component), create: create, isDurable: isDurable)
         }
         return current
     }
 
-    private func child(_ name: String, create: Bool) throws(SystemFailure) -> Folder {
+    private func child(_ name: String, create: Bool, isDurable: Bool = true) throws(SystemFailure) -> Folder {
         let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
         var descriptor = uninterrupted { unsafe openat(self.descriptor, name, flags) }
         if descriptor < 0, errno == ENOENT, create {
             let isMade = unsafe mkdirat(self.descriptor, name, 0o755) == 0
             guard isMade || errno == EEXIST else { throw .last("mkdir", full(name)) }
-            if isMade { try synchronize() }
+            if isMade, isDurable { try synchronize() }
             descriptor = uninterrupted { unsafe openat(self.descriptor, name, flags) }
         }
         guard descriptor >= 0 else {
@@ -203,6 +205,12 @@ public final class Folder: Sendable {
     public func synchronize() throws(SystemFailure) {
         guard uninterrupted({ fsync(descriptor) }) != 0, errno != EINVAL, errno != EOPNOTSUPP else { return }
         throw .last("fsync", path)
+    }
+
+    /// Makes all that was written to the folder's file system durable (syncfs(2)), names as well. Of bytes that could not be
+    /// written it may keep silent: ask ``OpenFile/checkWritten()``.
+    public func synchronizeFileSystem() throws(SystemFailure) {
+        guard uninterrupted({ syncfs(descriptor) }) == 0 else { throw .last("syncfs", path) }
     }
 
     /// statvfs(3): the bytes that this user may still write to the folder's file system.

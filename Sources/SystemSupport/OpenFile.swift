@@ -137,6 +137,15 @@ public final class OpenFile: Sendable {
         _ = modelsync_start_writeback(descriptor, off_t(range.lowerBound), off_t(range.count))
     }
 
+    /// After a `syncfs`: whether the bytes of this file reached the disk (sync_file_range(2)).
+    ///
+    /// - Throws: EIO, ENOSPC or whatever kept them from it, once.
+    public func checkWritten() throws(SystemFailure) {
+        guard uninterrupted({ modelsync_wait_for_writeback(descriptor) }) != 0, errno == EIO || errno == ENOSPC || errno == EDQUOT
+        else { return }
+        throw .last("write", path)
+    }
+
     /// Sets the permission bits, with no regard to the umask.
     public func setMode(_ mode: UInt32) throws(SystemFailure) {
         guard fchmod(descriptor, mode_t(mode)) == 0 else { throw .last("fchmod", path) }

@@ -110,6 +110,8 @@ final class DiskIngest: BlobIngest {
         if let writer = state.withLock({ $0.writer }) { try write(bytes, by: writer) }
     }
 
+    func pause() { state.withLock { $0.writer }?.end() }
+
     func segment(at offset: Int64) throws(SyncError) -> (any BlobSegment)? {
         _ = try received()
         try mapped { () throws(SystemFailure) in

@@ -33,6 +33,8 @@ public protocol BlobIngest: TransferSink {
     ///
     /// - Returns: nil where the store can't.
     func segment(at offset: Int64) throws(SyncError) -> (any BlobSegment)?
+    /// The bytes that follow each other end here for now: others go on behind them.
+    func pause()
     /// Drops the bytes that are there.
     func restart() throws(SyncError)
     /// Hashes what is not hashed yet, compares, makes the blob durable, seals it, and only then makes it visible.
@@ -48,6 +50,8 @@ public protocol BlobIngest: TransferSink {
 extension BlobIngest {
     /// None.
     public func segment(at offset: Int64) throws(SyncError) -> (any BlobSegment)? { nil }
+    /// Nothing waits to be written.
+    public func pause() {}
 }
 
 /// A part of a blob on its way into the store. One thread at a time.

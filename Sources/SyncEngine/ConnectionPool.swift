@@ -183,10 +183,17 @@ final class ConnectionPool: Sendable {
     /// It has all it needs, or failed.
     func remove(_ file: SharedFile) { state.withLock { $0.files[ObjectIdentifier(file)] = nil } }
 
+    /// Whether nothing may be asked of the host for now.
+    func isHeld(_ key: HostKey?) -> Bool {
+        let now = clock.monotonic()
+        return state.withLock { state in key.flatMap { state.hosts[$0] }.map { $0.heldUntil > now } ?? false }
+    }
+
     /// Whether the host has no more connections than it should.
     func mayStay(_ key: HostKey) -> Bool {
-        state.withLock { state in
-            guard let host = state.hosts[key], !host.isDropped else { return false }
+        let now = clock.monotonic()
+        return state.withLock { state in
+            guard let host = state.hosts[key], !host.isDropped, host.heldUntil <= now else { return false }
             return host.active <= max(1, host.policy?.target ?? 1)
         }
     }

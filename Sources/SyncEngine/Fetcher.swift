@@ -226,9 +226,20 @@ struct Fetcher {
     private func bring(
         _ job: Job, _ ingest: any BlobIngest, _ progress: inout Progress
     ) async throws(SyncError) -> SyncError? {
-        let file = progress.file
+        let (file, source) = (progress.file, progress.policy.source)
+        var isIn = false
+        defer { if isIn { pool.leave(source.host) } }
         while ingest.byteCount < job.fetch.size {
+            if isIn, pool.isHeld(source.host) {
+                pool.leave(source.host)
+                isIn = false
+            }
+            // Before the claim: what is claimed must not wait for a connection, least of all the first bytes that are missing.
+            if !isIn { do { try await pool.enter(source) } catch { throw .cancelled(job.subject) } }
+            isIn = true
             guard let claim = file.claim(isFirst: true) else {
+                pool.leave(source.host)
+                isIn = false
                 await file.change()
                 if Task.isCancelled { throw .cancelled(job.subject) }
                 continue
@@ -253,10 +264,8 @@ struct Fetcher {
             validator: ingest.validator(for: source) ?? progress.file.validator(for: source), subject: job.subject)
         let sink = FileSink(ingest, progress.file, claim, source, progress.meter, pool)
         progress.asked = source
-        do { try await pool.enter(source) } catch { return .cancelled(job.subject) }
         let (startedAt, started) = (clock.wall(), clock.monotonic())
         var outcome = await transport.transfer(request, into: sink)
-        pool.leave(source.host)
         sink.end()
         if outcome.error == nil || sink.isDone { outcome.bytes = sink.taken }
         if sink.isDone { outcome.error = nil }

@@ -132,7 +132,10 @@ final class FileSink: TransferSink {
     }
 
     /// After the request.
-    func end() { state.withLock { $0.segment }?.end() }
+    func end() {
+        // Else the last bytes of a part, held until a block is full, would keep all that follows from being hashed.
+        if let segment = state.withLock({ $0.segment }) { segment.end() } else if !isHelper { ingest.pause() }
+    }
 }
 
 /// One more connection for a file: part after part, as long as the pool lets it and there are any.

@@ -21,8 +21,6 @@ struct ConnectionPolicy: Sendable {
     private static let rising = 1.25
     /// A speed so far below or above the one held, either way, is another network.
     private static let changedNetwork = 0.6
-    /// So many connections need no proof while the first are still rising: a far host is slow to prove anything.
-    private static let unproven = 2
     private static let memoryLooks = 8
     private static let probeLooks = 6
     private static let shortestTrialSeconds = 0.35
@@ -111,10 +109,10 @@ struct ConnectionPolicy: Sendable {
 
     private mutating func settle() {
         guard speeds.count >= 2 else { return }
-        if speed(of: 1) > Self.rising * speeds[speeds.count - 2] {
-            if target < Self.unproven { target = min(bound, 2 * target) }
-            return
-        }
+        // Far hosts send in bursts: one look alone proves little.
+        let looks = speeds.count >= 4 ? 2 : 1
+        let earlier = speeds[speeds.count - 2 * looks..<speeds.count - looks].reduce(0, +) / Double(looks)
+        if speed(of: looks) > Self.rising * earlier { return }
         patienceSeconds = min(max(phaseSeconds, Self.shortestTrialSeconds), Self.longestTrialSeconds)
         tryMore(than: speed(of: 2))
     }

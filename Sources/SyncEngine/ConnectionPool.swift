@@ -228,6 +228,17 @@ final class ConnectionPool: Sendable {
         for (file, slot) in wishes(after: key) where !file.wish(slot) { leave(slot) }
     }
 
+    /// One more connection, if there may be one, for a file that waits for a silent one.
+    func offer(_ file: SharedFile) {
+        let slot: Slot? = state.withLock { state in
+            let host = file.hosts.filter { !file.hasDropped($0) && state.hosts[$0]?.isDropped == false }
+                .first { hasRoom($0, nil, &state) }
+            if let host { count(host, &state) }
+            return host
+        }
+        if let slot, !file.wish(slot) { leave(slot) }
+    }
+
     /// Connections that files are to have, counted already.
     private func wishes(after key: HostKey) -> [(SharedFile, Slot)] {
         state.withLock { state in

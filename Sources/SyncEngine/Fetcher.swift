@@ -66,6 +66,8 @@ struct Fetcher {
         }
     }
 
+    /// How often it is looked which connections are silent.
+    private static let tick = Duration.milliseconds(100)
     /// How long to wait before asking again for a file that another process is fetching.
     private static let busyWait = Duration.milliseconds(200)
 
@@ -130,6 +132,12 @@ struct Fetcher {
                     file.end()
                 }
                 return await run(job, sources, ingest, file, turn, meter)
+            }
+            group.addTask {
+                while (try? await clock.sleep(Self.tick)) != nil {
+                    if file.tick() { pool.offer(file) }
+                }
+                return nil
             }
             for await slot in file.wishes {
                 group.addTask {
@@ -265,10 +273,10 @@ struct Fetcher {
         let sink = FileSink(ingest, progress.file, claim, source, progress.meter, pool)
         progress.asked = source
         let (startedAt, started) = (clock.wall(), clock.monotonic())
-        var outcome = await transport.transfer(request, into: sink)
+        var outcome = await ask(request, sink, progress.file, claim)
         sink.end()
         if outcome.error == nil || sink.isDone { outcome.bytes = sink.taken }
-        if sink.isDone { outcome.error = nil }
+        if sink.isDone || progress.file.isWhole(claim) { outcome.error = nil }
         if Task.isCancelled, outcome.error != nil { outcome.error = .cancelled(job.subject) }
         if sink.hasStartedOver { progress.startOver() }
         let isShort = outcome.error == nil && !progress.file.isWhole(claim)
@@ -280,6 +288,16 @@ struct Fetcher {
                 url: source.redacted, startedAt: startedAt, seconds: (clock.monotonic() - started).seconds,
                 bytes: outcome.bytes, httpStatus: outcome.httpStatus, error: error))
         return error
+    }
+
+    /// Makes the request. Where another connection takes over all that is left of the claim, it ends.
+    func ask(
+        _ request: TransferRequest, _ sink: FileSink, _ file: SharedFile, _ claim: RangeBoard.Claim
+    ) async -> TransferOutcome {
+        guard file.isShared else { return await transport.transfer(request, into: sink) }
+        let transfer = Task { await transport.transfer(request, into: sink) }
+        file.didBegin(claim) { transfer.cancel() }
+        return await withTaskCancellationHandler { await transfer.value } onCancel: { transfer.cancel() }
     }
 
     /// What other connections brought counts as this fetch's. Bytes of other sources prove nothing against this one.

@@ -171,11 +171,11 @@ struct Helper {
         let request = TransferRequest(
             url: source, expectedSize: job.fetch.size, offset: claim.range.lowerBound, end: claim.range.upperBound,
             validator: ingest.validator(for: source) ?? file.validator(for: source), subject: job.subject)
-        var outcome = await fetcher.transport.transfer(request, into: sink)
+        var outcome = await fetcher.ask(request, sink, file, claim)
         sink.end()
         let isWhole = file.release(claim)
         outcome.bytes = sink.taken
-        if sink.isDone { outcome.error = nil }
+        if sink.isDone || isWhole { outcome.error = nil }
         if outcome.error == nil && !isWhole {
             outcome.error = SyncError(.sizeMismatch, "\(job.subject): \(source.redacted) sent less than was asked for")
         }

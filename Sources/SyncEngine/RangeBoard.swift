@@ -4,7 +4,8 @@ internal import SyncDomain
 ///
 /// One connection has all that is missing up to the next gap. A second takes a piece behind the place where the first is,
 /// and from then on all take pieces in order: the bytes from the start on, which are hashed as they follow each other, are
-/// never far behind. When no piece is left, whoever is idle takes half of the largest one that is still under way.
+/// never far behind. When no piece is left, whoever is idle takes all of one that has gone silent, or else half of the
+/// largest one that is still under way.
 struct RangeBoard {
     typealias ID = Int
 
@@ -16,14 +17,29 @@ struct RangeBoard {
 
     /// So long that a round trip of 50 ms costs little, so short that the last pieces end together.
     static let pieceBytes: Int64 = 8 << 20
+    /// So many ticks without a byte, and a connection is silent: it lost its last packets, or worse.
+    static let silentTicks = 3
     /// Not worth a connection of its own.
-    static let leastBytes: Int64 = 1 << 20
+    static let leastBytes: Int64 = 256 << 10
+    private static let leastPieceBytes: Int64 = 2 << 20
 
     let size: Int64
     /// Not claimed, in order.
     private var free: ByteRanges
-    /// What is still to come of each claim.
-    private var claims: [ID: Range<Int64>] = [:]
+    private struct Work {
+        /// What is still to come.
+        var left: Range<Int64>
+        /// Where it was at the last tick, and how many ticks it has been there.
+        var seen: Int64
+        var silentTicks = 0
+
+        init(_ left: Range<Int64>) {
+            self.left = left
+            seen = left.lowerBound
+        }
+    }
+
+    private var claims: [ID: Work] = [:]
     private var lastID = 0
 
     /// All that is missing is free.
@@ -34,14 +50,31 @@ struct RangeBoard {
     }
 
     /// Bytes that are still to come.
-    var missingBytes: Int64 { free.count + claims.values.reduce(0) { $0 + Int64($1.count) } }
+    var missingBytes: Int64 { free.count + claims.values.reduce(0) { $0 + Int64($1.left.count) } }
 
     /// How many connections have something of it.
     var claimCount: Int { claims.count }
 
     /// Whether one more connection would find something to do.
     var hasWork: Bool {
-        !free.ranges.isEmpty || claims.values.contains { $0.count >= 2 * Self.leastBytes }
+        !free.ranges.isEmpty || silent != nil || claims.values.contains { $0.left.count >= 2 * Self.leastBytes }
+    }
+
+    /// A claim that others wait for while it brings nothing; never that of a connection that was always alone.
+    private var silent: ID? {
+        guard free.ranges.isEmpty, lastID > 1 else { return nil }
+        return claims.filter { $0.value.silentTicks >= Self.silentTicks && !$0.value.left.isEmpty }.keys.min()
+    }
+
+    /// Some time has passed; always the same.
+    ///
+    /// - Returns: whether a claim is silent that others could go on with.
+    mutating func tick() -> Bool {
+        for (id, work) in claims {
+            claims[id]?.silentTicks = work.left.lowerBound == work.seen ? work.silentTicks + 1 : 0
+            claims[id]?.seen = work.left.lowerBound
+        }
+        return silent != nil
     }
 
     /// A part for one more connection, or nil if all is given away: a piece, or, where no other connection wants anything
@@ -49,22 +82,33 @@ struct RangeBoard {
     mutating func claim(isAlone: Bool) -> Claim? {
         if free.ranges.isEmpty, !isAlone { split() }
         guard let hole = free.ranges.first else { return nil }
-        let end = isAlone ? hole.upperBound : min(hole.upperBound, hole.lowerBound + Self.pieceBytes)
+        let end = isAlone ? hole.upperBound : min(hole.upperBound, hole.lowerBound + nextPieceBytes)
         // What would be left alone is too little for a request.
         let range = hole.lowerBound..<(hole.upperBound - end < Self.leastBytes ? hole.upperBound : end)
         free = ByteRanges(free.ranges, without: range)
         lastID += 1
-        claims[lastID] = range
+        claims[lastID] = Work(range)
         return Claim(id: lastID, range: range)
     }
 
-    /// Takes from the claim that has most left: all behind its next piece if that is much, or else half.
+    /// Smaller towards the end, so that all connections end together.
+    private var nextPieceBytes: Int64 {
+        min(Self.pieceBytes, max(Self.leastPieceBytes, free.count / Int64(2 * (claims.count + 1))))
+    }
+
+    /// Takes all of a claim that is silent, or else from the one that has most left: all behind its next piece if that is
+    /// much, or half.
     private mutating func split() {
-        guard let (id, left) = claims.max(by: { ($0.value.count, $1.key) < ($1.value.count, $0.key) }),
-            left.count >= 2 * Self.leastBytes
+        if let silent, let left = claims[silent]?.left {
+            claims[silent]?.left = left.upperBound..<left.upperBound
+            return free.insert(left)
+        }
+        guard let (id, work) = claims.max(by: { ($0.value.left.count, $1.key) < ($1.value.left.count, $0.key) }),
+            work.left.count >= 2 * Self.leastBytes
         else { return }
+        let left = work.left
         let kept = left.count > 4 * Self.pieceBytes ? Self.pieceBytes : Int64(left.count) / 2
-        claims[id] = left.lowerBound..<left.lowerBound + kept
+        claims[id]?.left = left.lowerBound..<left.lowerBound + kept
         free.insert(left.lowerBound + kept..<left.upperBound)
     }
 
@@ -72,21 +116,21 @@ struct RangeBoard {
     ///
     /// - Returns: how many of them are still the claim's, and whether it has all now.
     mutating func take(_ id: ID, _ count: Int) -> (count: Int, isWhole: Bool) {
-        guard let left = claims[id] else { return (0, true) }
+        guard let left = claims[id]?.left else { return (0, true) }
         let taken = min(count, left.count)
-        claims[id] = left.lowerBound + Int64(taken)..<left.upperBound
+        claims[id]?.left = left.lowerBound + Int64(taken)..<left.upperBound
         return (taken, taken == left.count)
     }
 
     /// Whether all of the claim has come, or it is none any more.
-    func isWhole(_ id: ID) -> Bool { claims[id]?.isEmpty ?? true }
+    func isWhole(_ id: ID) -> Bool { claims[id]?.left.isEmpty ?? true }
 
     /// The connection is done with it; what did not come is free again.
     ///
     /// - Returns: whether all had come.
     @discardableResult
     mutating func release(_ id: ID) -> Bool {
-        guard let left = claims.removeValue(forKey: id) else { return true }
+        guard let left = claims.removeValue(forKey: id)?.left else { return true }
         free.insert(left)
         return left.isEmpty
     }
@@ -94,7 +138,7 @@ struct RangeBoard {
     /// The file comes from its start, to this claim alone: all others have none any more.
     mutating func startOver(_ id: ID) {
         free = ByteRanges()
-        claims = [id: 0..<size]
+        claims = [id: Work(0..<size)]
     }
 
     /// The bytes that were there are gone.

@@ -13,6 +13,8 @@ final class SharedFile: Sendable {
         var helped: [SourceURL: Int64] = [:]
         var attempts: [TransferAttempt] = []
         var waiter: CheckedContinuation<Void, Never>?
+        /// What ends the request of a claim.
+        var requests: [RangeBoard.ID: @Sendable () -> Void] = [:]
         var isCancelled = false
     }
 
@@ -35,6 +37,7 @@ final class SharedFile: Sendable {
         (wishes, wished) = AsyncStream.makeStream()
     }
 
+    var isShared: Bool { state.withLock { !$0.isAlone } }
     var hasWork: Bool { state.withLock { !$0.isAlone && $0.board.hasWork } }
     var missingBytes: Int64 { state.withLock { $0.board.missingBytes } }
     /// What helpers brought, by source; and their requests. Told once.
@@ -56,11 +59,32 @@ final class SharedFile: Sendable {
 
     /// A part of it for one connection; the first, which goes on whatever happens, may have all that is free.
     func claim(isFirst: Bool) -> RangeBoard.Claim? {
-        state.withLock { state in
-            if state.isAlone && !isFirst { return nil }
+        let (claim, ended) = state.withLock { state -> (RangeBoard.Claim?, [@Sendable () -> Void]) in
+            if state.isAlone && !isFirst { return (nil, []) }
             let isAlone = state.isAlone || isFirst && state.board.claimCount == 0
-            return state.board.claim(isAlone: isAlone)
+            let claim = state.board.claim(isAlone: isAlone)
+            let lost = state.requests.keys.filter { state.board.isWhole($0) }
+            return (claim, lost.compactMap { state.requests.removeValue(forKey: $0) })
         }
+        for end in ended { end() }
+        return claim
+    }
+
+    /// A request for the claim has begun; `end` is called, once, if another connection takes all that is left of it.
+    func didBegin(_ claim: RangeBoard.Claim, end: @escaping @Sendable () -> Void) {
+        state.withLock { $0.requests[claim.id] = end }
+    }
+
+    /// Some time has passed.
+    ///
+    /// - Returns: whether one more connection would find a claim that has gone silent.
+    func tick() -> Bool {
+        let (isSilent, waiter) = state.withLock { state -> (Bool, CheckedContinuation<Void, Never>?) in
+            let isSilent = !state.isAlone && state.board.tick()
+            return (isSilent, isSilent ? state.waiter.take() : nil)
+        }
+        waiter?.resume()
+        return isSilent && waiter == nil
     }
 
     func take(_ claim: RangeBoard.Claim, _ count: Int) -> (count: Int, isWhole: Bool) {
@@ -73,7 +97,8 @@ final class SharedFile: Sendable {
     @discardableResult
     func release(_ claim: RangeBoard.Claim) -> Bool {
         let (isWhole, waiter) = state.withLock { state in
-            (state.board.release(claim.id), state.waiter.take())
+            state.requests[claim.id] = nil
+            return (state.board.release(claim.id), state.waiter.take())
         }
         waiter?.resume()
         return isWhole

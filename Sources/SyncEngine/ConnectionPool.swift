@@ -9,6 +9,7 @@ final class ConnectionPool: Sendable {
     typealias Slot = HostKey
 
     private static let lookSeconds = 0.1
+    private static let memoryLooks = 4
     /// A file that the connections it has will bring in less time gets no more: what is on its way already would come twice.
     private static let worthwhileSeconds = 1.0
     /// Bytes per second of one connection that needs no other beside it: about what a core hashes of one file where it has no
@@ -21,8 +22,9 @@ final class ConnectionPool: Sendable {
         var policy: ConnectionPolicy?
         /// Since the last look.
         var bytes: Int64 = 0
-        /// Bytes per second at the last look.
-        var rate = 0.0
+        /// Bytes per second at the last looks, the newest last: far hosts send in bursts.
+        var rates: [Double] = []
+        var rate: Double { rates.reduce(0, +) / Double(max(1, rates.count)) }
         var lookedAt: Duration?
         /// Nothing is asked of it before.
         var heldUntil = Duration.zero
@@ -214,8 +216,9 @@ final class ConnectionPool: Sendable {
             }
             let seconds = (now - last).seconds
             guard seconds >= Self.lookSeconds else { return false }
-            host.rate = Double(host.bytes) / seconds
-            if host.policy == nil, host.rate > Self.plenty * Double(host.active) {
+            let rate = Double(host.bytes) / seconds
+            host.rates = host.rates.suffix(Self.memoryLooks - 1) + [rate]
+            if host.policy == nil, rate > Self.plenty * Double(host.active) {
                 (host.lookedAt, host.bytes) = (now, 0)
                 return false
             }

@@ -51,6 +51,7 @@ final class DiskIngest: BlobIngest {
         self.size = size
         self.file = file
         hash = GrowingDigest(of: file, by: store.hashes)
+        if isSmall { store.commits.join() }
         guard byteCount > 0 else { return }
         let journal = readJournal()
         let present = journal?.present(in: byteCount) ?? ByteRanges(0..<byteCount)
@@ -60,7 +61,7 @@ final class DiskIngest: BlobIngest {
             state.isSegmented = present.frontier < byteCount
             state.journaled = present.count
         }
-        if present.frontier > 0 { hash.advance(to: present.frontier) }
+        if present.frontier > 0, !isSmall { hash.advance(to: present.frontier) }
     }
 
     var isSmall: Bool { size < Self.smallBytes }
@@ -155,7 +156,8 @@ final class DiskIngest: BlobIngest {
             if mustTell { state.journaled = state.written.count }
             return (state.written.frontier, mustTell)
         }
-        if frontier > 0 { hash.advance(to: frontier) }
+        // A small one is hashed with others, when it is all there.
+        if frontier > 0, !isSmall { hash.advance(to: frontier) }
         // What it would have told is fetched again.
         if mustTell { try? saveJournal() }
     }
@@ -179,10 +181,22 @@ final class DiskIngest: BlobIngest {
 
     func commit() async throws(SyncError) -> CommitResult {
         let count = try received().frontier
+        if isSmall && count == size { return try await commitInGroup() }
         let got = try await hashed(count)
         guard got == digest, count == size else { return .mismatch(got) }
         try await place(as: digest, count)
         return .committed
+    }
+
+    private func commitInGroup() async throws(SyncError) -> CommitResult {
+        if Task.isCancelled { throw .cancelled("\(digest)") }
+        if state.withLock({ $0.written.frontier < size }) {
+            try await store.blocking { [self] () throws(SystemFailure) in try finish() }
+        }
+        let placement = Placement(file: file, name: StoreLayout.partialFile(digest), digest: digest, size: size)
+        let result = try await store.commits.commit(placement, in: store)
+        if result == .committed { didPlace() }
+        return result
     }
 
     func keepUnreferenced(as digest: SHA256Digest) async throws(SyncError) {
@@ -230,6 +244,7 @@ final class DiskIngest: BlobIngest {
             return state.isClosed
         }
         guard !wasClosed else { return }
+        if isSmall { store.commits.leave() }
         hash.cancel()
         // What a full disk does not take is fetched again.
         try? finish()
@@ -251,18 +266,19 @@ final class DiskIngest: BlobIngest {
     }
 
     private func place(as digest: SHA256Digest, _ count: Int64) async throws(SyncError) {
-        let placement = Placement(
-            file: file, name: StoreLayout.partialFile(self.digest), digest: digest, size: count)
-        if isSmall {
-            do throws(SystemFailure) { try await store.commits.place(placement, in: store) } catch {
-                throw error.storeError
-            }
-        } else {
-            try await store.blocking { [self] () throws(SystemFailure) in
-                try store.place(placement)
-                removeJournal()
-            }
+        try await store.blocking { [self] () throws(SystemFailure) in
+            // What was reserved past the bytes goes.
+            try file.resize(to: count)
+            try store.place(
+                Placement(file: file, name: StoreLayout.partialFile(self.digest), digest: digest, size: count))
+            removeJournal()
         }
+        didPlace()
+    }
+
+    /// It is a blob, and no more to be written to.
+    private func didPlace() {
+        if isSmall { store.commits.leave() }
         state.withLock { $0.isClosed = true }
         file.unlock()
     }

@@ -6,7 +6,9 @@ extension DiskStore {
     /// Takes the partial's lock, if it is free, and goes on from the bytes that it holds.
     public func ingest(_ digest: SHA256Digest, size: Int64) async throws(SyncError) -> IngestStart {
         let opened: Opened
-        do throws(SystemFailure) { opened = try await openings.tryRun { () throws(SystemFailure) in try self.openPartial(digest, size: size) } } catch { throw error.storeError }
+        do throws(SystemFailure) {
+            opened = try await openings.tryRun { () throws(SystemFailure) in try self.openPartial(digest, size: size) }
+        } catch { throw error.storeError }
         switch opened {
         case .present: return .present
         case .busy: return .busy

@@ -7,7 +7,8 @@ internal import SystemSupport
 /// Safe to use from any thread.
 final class GrowingDigest: Sendable {
     private struct State {
-        var stream: any HashStreaming
+        /// Nil until there is something to hash.
+        var stream: (any HashStreaming)?
         /// Of all the bytes that are there, once it is known.
         var known: SHA256Digest?
     }
@@ -18,44 +19,48 @@ final class GrowingDigest: Sendable {
     /// Hashes nothing yet.
     init(of file: OpenFile, by hashes: HashService) {
         open = { hashes.stream(file) }
-        state = Mutex(State(stream: open()))
+        state = Mutex(State())
     }
 
     /// Says that so many contiguous bytes are there.
     func advance(to count: Int64) {
         let stream = state.withLock { state in
             state.known = nil
-            return state.stream
+            return begun(&state)
         }
         stream.advance(to: count)
+    }
+
+    private func begun(_ state: inout State) -> any HashStreaming {
+        let stream = state.stream ?? open()
+        state.stream = stream
+        return stream
     }
 
     /// The digest of the first `count` bytes, all that are there. A stream ends with its digest, or with its failure: what
     /// comes after that, more bytes or another try, is hashed by a new one.
     func digest(of count: Int64) async throws(SyncError) -> SHA256Digest {
-        let (stream, known) = state.withLock { ($0.stream, $0.known) }
-        if let known { return known }
-        let fresh = open()
+        if let known = state.withLock({ $0.known }) { return known }
+        let stream = state.withLock { begun(&$0) }
         do throws(SyncError) {
             let got = try await stream.digest(of: count)
-            state.withLock { $0 = State(stream: fresh, known: got) }
+            state.withLock { $0 = State(known: got) }
             return got
         } catch {
-            state.withLock { $0.stream = fresh }
+            state.withLock { $0.stream = nil }
             throw error
         }
     }
 
     /// The bytes are no longer those that were hashed.
     func startOver() {
-        let fresh = open()
         let old = state.withLock { state in
-            defer { state = State(stream: fresh) }
+            defer { state = State() }
             return state.stream
         }
-        old.cancel()
+        old?.cancel()
     }
 
     /// Ends the hashing: whoever waits for a digest is answered with `cancelled`.
-    func cancel() { state.withLock { $0.stream }.cancel() }
+    func cancel() { state.withLock { $0.stream }?.cancel() }
 }

@@ -49,8 +49,12 @@ public struct ModelManager: Sendable {
     public func apply(_ manifest: Manifest, command: String = "apply") async throws(SyncError) -> SyncReport {
         let store = try open(.change)
         let transport = try configuration.makeTransport(hosts: manifest.hosts)
-        defer { transport.shutDown() }
-        let engine = engine(store, transport)
+        let thread = TaskThread(name: "engine")
+        defer {
+            transport.shutDown()
+            thread.shutDown()
+        }
+        let engine = engine(store, transport, thread)
         var report = await builder(command)
             .report(on: manifest) { () throws(SyncError) in
                 let plan = try await engine.plan(manifest)
@@ -73,7 +77,7 @@ public struct ModelManager: Sendable {
         let wanted = if let manifest { manifest } else { Manifest(applied: try await store.records()) }
         var thorough = configuration
         thorough.options.depth = .full
-        let engine = engine(store, NoTransport(), thorough)
+        let engine = engine(store, NoTransport(), options: thorough.options)
         var report = await builder("verify")
             .report(on: wanted) { () throws(SyncError) in
                 let plan = try await engine.plan(wanted)
@@ -158,11 +162,11 @@ public struct ModelManager: Sendable {
     }
 
     private func engine(
-        _ store: DiskStore, _ transport: any Transferring, _ other: SyncConfiguration? = nil
+        _ store: DiskStore, _ transport: any Transferring, _ thread: TaskThread? = nil, options: RunOptions? = nil
     ) -> SyncEngine {
         SyncEngine(
-            store: store, transport: transport, clock: clock, options: (other ?? configuration).options,
-            observer: observer)
+            store: store, transport: transport, clock: clock, options: options ?? configuration.options,
+            observer: observer, taskExecutor: thread)
     }
 }
 

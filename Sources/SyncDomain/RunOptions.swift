@@ -1,7 +1,7 @@
 /// What the user chose for a run.
 public struct RunOptions: Sendable, Hashable {
     /// Files at once.
-    public var jobs = 16
+    public var jobs = 32
     /// Connections at once, over all files and hosts.
     public var connections = 32
     /// Attempts a source that bring nothing new, before it is given up.

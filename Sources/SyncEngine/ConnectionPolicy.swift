@@ -2,8 +2,9 @@
 /// the time come from outside.
 ///
 /// It holds what it has measured (so many connections, so many bytes per second), tries another number, and keeps
-/// what paid. At first it tries four times as many, which finds the bound of a host that limits each connection in
-/// three trials; after the first trial that did not pay it tries twice as many or three quarters, ever more rarely.
+/// what paid. At first it tries eight times as many, then four times, which finds the bound of a host that limits each
+/// connection in three trials; after the first trial that did not pay it tries twice as many or three quarters, ever more
+/// rarely.
 /// A trial up ends well as soon as the bytes are there; it ends badly only after as long as the first connection
 /// needed to come up to speed, since a handshake and a slow start bring nothing for so many round trips.
 struct ConnectionPolicy: Sendable {
@@ -55,7 +56,7 @@ struct ConnectionPolicy: Sendable {
     /// How long the first connections took to come up to speed.
     private var patienceSeconds = shortestTrialSeconds
     private var pauseSeconds = firstPauseSeconds
-    private var growth = 4
+    private var growth = 8
     private var probesUp = false
     private var sinceYieldSeconds = Double.infinity
 
@@ -148,7 +149,7 @@ struct ConnectionPolicy: Sendable {
         // After a refusal, half the speed is what was asked for.
         if (change < Self.changedNetwork || change > 1 / Self.changedNetwork), sinceYieldSeconds > pauseSeconds {
             pauseSeconds = Self.firstPauseSeconds
-            growth = 4
+            growth = 8
             return tryMore(than: self.speed(of: 5))
         }
         held.speed += (speed - held.speed) / Double(2 * Self.memoryLooks)
@@ -159,6 +160,7 @@ struct ConnectionPolicy: Sendable {
 
     private mutating func tryMore(than speed: Double) {
         attempt(min(bound, target * growth), against: speed)
+        growth = min(growth, 4)
     }
 
     private mutating func tryFewer(than speed: Double) {

@@ -35,7 +35,7 @@ struct Fetcher {
     /// is fetched meanwhile. Larger ones keep it until they are committed, so that hashing is never far behind.
     private static let smallBytes: Int64 = 1 << 20
     /// So many small files may wait to be committed. Each holds an open file.
-    static let mostCommits = 128
+    static let mostCommits = 256
 
     /// What one fetch has come to.
     private struct Progress {
@@ -276,7 +276,7 @@ struct Fetcher {
         var outcome = await ask(request, sink, progress.file, claim)
         sink.end()
         if outcome.error == nil || sink.isDone { outcome.bytes = sink.taken }
-        if sink.isDone || progress.file.isWhole(claim) { outcome.error = nil }
+        if sink.isDone || progress.file.wasTakenOver(claim) { outcome.error = nil }
         if Task.isCancelled, outcome.error != nil { outcome.error = .cancelled(job.subject) }
         if sink.hasStartedOver { progress.startOver() }
         let isShort = outcome.error == nil && !progress.file.isWhole(claim)
@@ -297,7 +297,11 @@ struct Fetcher {
         guard file.isShared else { return await transport.transfer(request, into: sink) }
         let transfer = Task { await transport.transfer(request, into: sink) }
         file.didBegin(claim) { transfer.cancel() }
-        return await withTaskCancellationHandler { await transfer.value } onCancel: { transfer.cancel() }
+        return await withTaskCancellationHandler {
+            await transfer.value
+        } onCancel: {
+            transfer.cancel()
+        }
     }
 
     /// What other connections brought counts as this fetch's. Bytes of other sources prove nothing against this one.

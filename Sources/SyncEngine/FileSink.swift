@@ -173,9 +173,9 @@ struct Helper {
             validator: ingest.validator(for: source) ?? file.validator(for: source), subject: job.subject)
         var outcome = await fetcher.ask(request, sink, file, claim)
         sink.end()
+        if sink.isDone || file.wasTakenOver(claim) { outcome.error = nil }
         let isWhole = file.release(claim)
         outcome.bytes = sink.taken
-        if sink.isDone || isWhole { outcome.error = nil }
         if outcome.error == nil && !isWhole {
             outcome.error = SyncError(.sizeMismatch, "\(job.subject): \(source.redacted) sent less than was asked for")
         }

@@ -41,6 +41,7 @@ struct RangeBoard {
 
     private var claims: [ID: Work] = [:]
     private var lastID = 0
+    private var silenced: [ID] = []
 
     /// All that is missing is free.
     init(size: Int64, missing: [Range<Int64>]) {
@@ -101,6 +102,7 @@ struct RangeBoard {
     private mutating func split() {
         if let silent, let left = claims[silent]?.left {
             claims[silent]?.left = left.upperBound..<left.upperBound
+            silenced.append(silent)
             return free.insert(left)
         }
         guard let (id, work) = claims.max(by: { ($0.value.left.count, $1.key) < ($1.value.left.count, $0.key) }),
@@ -110,6 +112,12 @@ struct RangeBoard {
         let kept = left.count > 4 * Self.pieceBytes ? Self.pieceBytes : Int64(left.count) / 2
         claims[id]?.left = left.lowerBound..<left.lowerBound + kept
         free.insert(left.lowerBound + kept..<left.upperBound)
+    }
+
+    /// The claims that lost all they had left, since this was last asked.
+    mutating func takeSilenced() -> [ID] {
+        defer { silenced = [] }
+        return silenced
     }
 
     /// Bytes have come for a claim.

@@ -15,6 +15,7 @@ final class SharedFile: Sendable {
         var waiter: CheckedContinuation<Void, Never>?
         /// What ends the request of a claim.
         var requests: [RangeBoard.ID: @Sendable () -> Void] = [:]
+        var takenOver: Set<RangeBoard.ID> = []
         var isCancelled = false
     }
 
@@ -63,12 +64,15 @@ final class SharedFile: Sendable {
             if state.isAlone && !isFirst { return (nil, []) }
             let isAlone = state.isAlone || isFirst && state.board.claimCount == 0
             let claim = state.board.claim(isAlone: isAlone)
-            let lost = state.requests.keys.filter { state.board.isWhole($0) }
+            let lost = state.board.takeSilenced().filter { state.takenOver.insert($0).inserted }
             return (claim, lost.compactMap { state.requests.removeValue(forKey: $0) })
         }
         for end in ended { end() }
         return claim
     }
+
+    /// Whether another connection took all that was left of the claim.
+    func wasTakenOver(_ claim: RangeBoard.Claim) -> Bool { state.withLock { $0.takenOver.contains(claim.id) } }
 
     /// A request for the claim has begun; `end` is called, once, if another connection takes all that is left of it.
     func didBegin(_ claim: RangeBoard.Claim, end: @escaping @Sendable () -> Void) {

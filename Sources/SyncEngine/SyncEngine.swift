@@ -7,17 +7,21 @@ public struct SyncEngine: Sendable {
     private let clock: RunClock
     private let options: RunOptions
     private let observer: any SyncObserver
+    private let taskExecutor: (any TaskExecutor)?
 
     /// Takes the parts as they are. The transport stays the caller's to shut down, after the last run.
+    ///
+    /// - Parameter taskExecutor: where the tasks of ``apply(_:)`` run; nil for the shared pool.
     public init(
         store: any ModelStoring, transport: any Transferring, clock: RunClock, options: RunOptions,
-        observer: any SyncObserver
+        observer: any SyncObserver, taskExecutor: (any TaskExecutor)? = nil
     ) {
         self.store = store
         self.transport = transport
         self.clock = clock
         self.options = options
         self.observer = observer
+        self.taskExecutor = taskExecutor
     }
 
     /// What must change so that the store matches. Changes nothing.
@@ -44,7 +48,8 @@ public struct SyncEngine: Sendable {
             store: store, transport: transport, clock: clock, options: options, observer: observer, pool: pool,
             turns: Turns(options.jobs))
         let executor = Executor(plan: plan, store: store, fetcher: fetcher, options: options, observer: observer)
-        let record = await executor.run()
+        // Else each step of each file would wake a thread of the shared pool.
+        let record = await withTaskExecutorPreference(taskExecutor) { await executor.run() }
         let results =
             ResultBuilder(plan: plan, store: store, executor: executor, record: record).results
             + plan.unmanagedResults(in: store)

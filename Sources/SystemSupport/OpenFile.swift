@@ -141,7 +141,8 @@ public final class OpenFile: Sendable {
     ///
     /// - Throws: EIO, ENOSPC or whatever kept them from it, once.
     public func checkWritten() throws(SystemFailure) {
-        guard uninterrupted({ modelsync_wait_for_writeback(descriptor) }) != 0, errno == EIO || errno == ENOSPC || errno == EDQUOT
+        guard uninterrupted({ modelsync_wait_for_writeback(descriptor) }) != 0,
+            errno == EIO || errno == ENOSPC || errno == EDQUOT
         else { return }
         throw .last("write", path)
     }

@@ -76,7 +76,7 @@ struct NetworkOptions: ParsableArguments {
 
 /// How a run fetches and what it tells.
 struct RunArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("Files at once (default: $MODELSYNC_JOBS, else 16).", valueName: "n"))
+    @Option(help: ArgumentHelp("Files at once (default: $MODELSYNC_JOBS, else 32).", valueName: "n"))
     var jobs: Int?
 
     @Option(

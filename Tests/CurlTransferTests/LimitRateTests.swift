@@ -89,7 +89,8 @@ import Testing
                 return (await group.next(), ContinuousClock.now - start)
             }
             #expect(outcome?.error?.code == .cancelled)
-            #expect(time < .seconds(1))
+            // The next byte would come much later; how soon it ends depends on the machine.
+            #expect(time < .seconds(10))
             await server.wait { $0.openConnections == 0 }
         }
     }

@@ -18,6 +18,8 @@ import Testing
         func claim(isAlone: Bool) -> RangeBoard.Claim? { board.claim(isAlone: isAlone) }
         func take(_ id: RangeBoard.ID, _ count: Int) -> (count: Int, isWhole: Bool) { board.take(id, count) }
         func release(_ id: RangeBoard.ID) -> Bool { board.release(id) }
+        func tick() -> Bool { board.tick() }
+        func takeSilenced() -> [RangeBoard.ID] { board.takeSilenced() }
         func startOver(_ id: RangeBoard.ID) { board.startOver(id) }
     }
 
@@ -44,20 +46,54 @@ import Testing
         #expect(board.release(first.id))
     }
 
-    @Test func whoeverIsIdleTakesHalfOfTheLargestThatIsUnderWay() throws {
+    @Test func piecesGetSmallerTowardsTheEnd() throws {
         let board = board(16 * Self.mib)
-        let first = try #require(board.claim(isAlone: false))
-        let second = try #require(board.claim(isAlone: false))
-        #expect(second.range == 8 * Self.mib..<16 * Self.mib)
+        let sizes = (0..<5).map { _ in board.claim(isAlone: false)?.range.count }
+        #expect(sizes == [8, 2, 2, 2, 2].map { $0 << 20 })
+    }
+
+    @Test func whoeverIsIdleTakesHalfOfTheLargestThatIsUnderWay() throws {
+        let board = board(8 * Self.mib)
+        let first = try #require(board.claim(isAlone: true))
         _ = board.take(first.id, Int(4 * Self.mib))
-        #expect(try #require(board.claim(isAlone: false)).range == 12 * Self.mib..<16 * Self.mib)
+        #expect(try #require(board.claim(isAlone: false)).range == 6 * Self.mib..<8 * Self.mib)
     }
 
     @Test func littleIsNotSplit() throws {
-        let board = board(2 * Self.mib - 1)
+        let board = board(2 * RangeBoard.leastBytes - 1)
         _ = try #require(board.claim(isAlone: false))
         #expect(!board.hasWork)
         #expect(board.claim(isAlone: false) == nil)
+    }
+
+    @Test func whatIsLeftOfASilentClaimIsTakenOverWhole() throws {
+        let board = board(4 * Self.mib)
+        let (first, second) = (try #require(board.claim(isAlone: false)), try #require(board.claim(isAlone: false)))
+        _ = board.take(first.id, first.range.count - 1000)
+        #expect(board.take(second.id, second.range.count).isWhole)
+        #expect(board.release(second.id))
+        for _ in 0..<RangeBoard.silentTicks { #expect(!board.tick()) }
+        #expect(board.tick())
+        #expect(board.hasWork)
+        let third = try #require(board.claim(isAlone: false))
+        #expect(third.range == first.range.upperBound - 1000..<first.range.upperBound)
+        #expect(board.takeSilenced() == [first.id])
+        // What still comes of it comes twice.
+        #expect(board.take(first.id, 10) == (0, true))
+        #expect(!board.tick())
+    }
+
+    @Test func aClaimThatBringsBytesOrWasAlwaysAloneIsNotSilent() throws {
+        let alone = board(4 * Self.mib)
+        _ = try #require(alone.claim(isAlone: true))
+        let busy = board(4 * Self.mib)
+        let (first, second) = (try #require(busy.claim(isAlone: false)), try #require(busy.claim(isAlone: false)))
+        _ = busy.take(second.id, second.range.count)
+        for _ in 0..<20 {
+            _ = busy.take(first.id, 1)
+            #expect(!alone.tick())
+            #expect(!busy.tick())
+        }
     }
 
     @Test func whatDidNotComeIsFreeAgain() throws {

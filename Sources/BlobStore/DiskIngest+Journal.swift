@@ -16,7 +16,7 @@ extension DiskIngest {
     /// Keeps the journal true to the bytes: it speaks of one version of one source, or of none.
     func note(_ validator: Validator?, offset: Int64) throws(SystemFailure) {
         let (known, source) = state.withLock { ($0.validated, $0.source) }
-        guard let source else { return }
+        guard let source, !isSmall else { return }
         let sourceSHA256 = SHA256Digest(of: Array(source.text.utf8))
         let isSame = known.map { $0.sourceSHA256 == sourceSHA256 && $0.validator == validator } ?? false
         if offset > 0 && isSame { return }

@@ -97,6 +97,8 @@ struct Publisher {
     private let model: Model
     private let blobs: Folder
     private let partial: Folder
+    /// Those that were opened: at most 256.
+    private var blobFolders: [String: Folder] = [:]
     private var copies = 0
     private(set) var notes: [String] = []
 
@@ -180,7 +182,10 @@ struct Publisher {
 
     /// Gives a blob a name in `folder`: a link, or a copy with the blob's mode and seal where links can't be.
     private mutating func put(_ file: ModelFile, in folder: Folder, as name: String) throws(SystemFailure) {
-        let source = try blobs.folder(StoreLayout.blobFolder(file.sha256))
+        let prefix = StoreLayout.blobFolder(file.sha256)
+        let known = blobFolders[prefix]
+        let source = if let known { known } else { try blobs.folder(prefix) }
+        blobFolders[prefix] = source
         let isLinked = try folder.placeCopy(of: file.sha256.hex, in: source, as: name)
         guard !isLinked else { return }
         copies += 1

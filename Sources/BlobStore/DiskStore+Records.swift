@@ -99,4 +99,30 @@ extension DiskStore {
             for name in names.dropLast(StoreLayout.keptRuns) { try? runs.removeFile(name) }
         }
     }
+
+    /// A host a line, in `runs/failed-hosts`.
+    public func failedHosts() async -> Set<HostKey> {
+        await pool.run { [self] in
+            guard let file = try? folder(StoreLayout.runs).file(StoreLayout.failedHosts, .read),
+                let bytes = try? file.readAll(limit: 1 << 20)
+            else { return [] }
+            return Set(
+                bytes.split(separator: UInt8(ascii: "\n")).compactMap {
+                    try? HostKey(String(decoding: $0, as: UTF8.self))
+                })
+        }
+    }
+
+    /// Replaces the file whole.
+    public func save(failedHosts: Set<HostKey>) async {
+        let text = failedHosts.map { "\($0)\n" }.sorted().joined()
+        await pool.run { [self] in
+            guard let runs = try? folder(StoreLayout.runs) else { return }
+            if text.isEmpty {
+                try? runs.removeFile(StoreLayout.failedHosts)
+            } else {
+                try? runs.replace(StoreLayout.failedHosts, with: Array(text.utf8), isDurable: false)
+            }
+        }
+    }
 }

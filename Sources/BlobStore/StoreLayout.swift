@@ -17,6 +17,8 @@ enum StoreLayout {
     static let useLock = "use.lock"
     static let publishLock = "publish.lock"
     static let keptRuns = 100
+    /// In ``runs``.
+    static let failedHosts = "failed-hosts"
 
     /// The folder of a blob below ``blobs``: the first two hex digits.
     static func blobFolder(_ digest: SHA256Digest) -> String { String(digest.hex.prefix(2)) }

@@ -115,4 +115,10 @@ public protocol ModelStoring: Sendable {
 
     /// Keeps a report under its run's id, and the last 100 in all.
     func save(report: [UInt8], runID: String) async throws(SyncError)
+
+    /// The hosts that failed in the last run that fetched something. None where that is not known.
+    func failedHosts() async -> Set<HostKey>
+
+    /// Remembers them. What can't be remembered costs the next run a try.
+    func save(failedHosts: Set<HostKey>) async
 }

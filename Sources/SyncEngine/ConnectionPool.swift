@@ -51,18 +51,24 @@ final class ConnectionPool: Sendable {
 
     private let bound: Int
     private let settings: [HostKey: HostSettings]
+    private let failedBefore: Set<HostKey>
     private let clock: RunClock
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - bound: connections at once, of all hosts.
     ///   - hosts: bounds of single hosts.
+    ///   - failedBefore: hosts that failed in the last run: others are asked first.
     ///   - clock: the run's.
-    init(bound: Int, hosts: [HostKey: HostSettings], clock: RunClock) {
+    init(bound: Int, hosts: [HostKey: HostSettings], failedBefore: Set<HostKey> = [], clock: RunClock) {
         self.bound = max(1, bound)
         settings = hosts
+        self.failedBefore = failedBefore
         self.clock = clock
     }
+
+    /// The hosts that failed.
+    var failed: Set<HostKey> { state.withLock { Set($0.hosts.filter { $0.value.isDropped }.keys) } }
 
     /// What is worth telling of the hosts.
     var notes: [String] { state.withLock { $0.notes } }
@@ -80,7 +86,7 @@ final class ConnectionPool: Sendable {
             await withCheckedContinuation { continuation in
                 let answer: Bool? = state.withLock { state in
                     if state.cancelled.contains(id) { return false }
-                    if hasRoom(key, source.scheme, &state) {
+                    if hasRoom(key, &state) {
                         count(key, &state)
                         return true
                     }
@@ -126,7 +132,7 @@ final class ConnectionPool: Sendable {
             state.hosts[key]?.active -= 1
             state.active -= 1
             var going: [Waiter] = []
-            while let index = state.waiters.firstIndex(where: { hasRoom($0.host, nil, &state) }) {
+            while let index = state.waiters.firstIndex(where: { hasRoom($0.host, &state) }) {
                 let waiter = state.waiters.remove(at: index)
                 count(waiter.host, &state)
                 going.append(waiter)
@@ -136,9 +142,11 @@ final class ConnectionPool: Sendable {
         for waiter in waiters { waiter.continuation.resume(returning: true) }
     }
 
-    private func hasRoom(_ key: HostKey, _ scheme: SourceURL.Scheme?, _ state: inout State) -> Bool {
+    private func hasRoom(_ key: HostKey, _ state: inout State) -> Bool {
         if state.hosts[key] == nil {
-            let own = settings.first { $0.key.covers(key, over: scheme ?? .https) }?.value.connections
+            // A bound for a host with no port is for the default ports of both schemes.
+            let own = settings.first { $0.key.covers(key, over: .https) || $0.key.covers(key, over: .http) }?
+                .value.connections
             state.hosts[key] = Host(bound: own ?? bound)
         }
         return state.active < bound && (state.hosts[key].map { $0.active < $0.bound } ?? true)
@@ -170,13 +178,16 @@ final class ConnectionPool: Sendable {
         }
     }
 
-    /// The sources, those of hosts that failed last.
+    /// The sources, those of hosts that failed last: in this run, then in the one before.
     func ordered(_ sources: [SourceURL]) -> [SourceURL] {
-        let isDropped = state.withLock { state in
-            sources.map { source in source.host.flatMap { state.hosts[$0]?.isDropped } ?? false }
+        if sources.count < 2 { return sources }
+        let ranks = state.withLock { state in
+            sources.map { source -> Int in
+                guard let host = source.host else { return 0 }
+                return state.hosts[host]?.isDropped == true ? 2 : failedBefore.contains(host) ? 1 : 0
+            }
         }
-        let indices = sources.indices
-        return (indices.filter { !isDropped[$0] } + indices.filter { isDropped[$0] }).map { sources[$0] }
+        return (0...2).flatMap { rank in zip(sources, ranks).filter { $0.1 == rank }.map(\.0) }
     }
 
     /// A file whose parts may come over several connections.
@@ -235,7 +246,7 @@ final class ConnectionPool: Sendable {
     func offer(_ file: SharedFile) {
         let slot: Slot? = state.withLock { state in
             let host = file.hosts.filter { !file.hasDropped($0) && state.hosts[$0]?.isDropped == false }
-                .first { hasRoom($0, nil, &state) }
+                .first { hasRoom($0, &state) }
             if let host { count(host, &state) }
             return host
         }
@@ -253,7 +264,7 @@ final class ConnectionPool: Sendable {
             // One for each mirror that has none: how fast it is shows then.
             for file in worthwhile {
                 for other in file.hosts where other != key && !file.hasDropped(other) {
-                    guard hasRoom(other, nil, &state), let found = state.hosts[other], found.active == 0,
+                    guard hasRoom(other, &state), let found = state.hosts[other], found.active == 0,
                         !found.isDropped
                     else { continue }
                     count(other, &state)
@@ -264,7 +275,7 @@ final class ConnectionPool: Sendable {
                 .sorted { $0.missingBytes > $1.missingBytes }
             guard !files.isEmpty, !host.isDropped else { return wishes }
             var next = 0
-            while let host = state.hosts[key], host.active < target, hasRoom(key, nil, &state) {
+            while let host = state.hosts[key], host.active < target, hasRoom(key, &state) {
                 count(key, &state)
                 wishes.append((files[next % files.count], key))
                 next += 1

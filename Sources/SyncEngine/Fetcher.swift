@@ -235,6 +235,7 @@ struct Fetcher {
         _ job: Job, _ ingest: any BlobIngest, _ progress: inout Progress
     ) async throws(SyncError) -> SyncError? {
         let (file, source) = (progress.file, progress.policy.source)
+        var bytesPerSecond = 0.0
         var isIn = false
         defer { if isIn { pool.leave(source.host) } }
         while ingest.byteCount < job.fetch.size {
@@ -245,7 +246,7 @@ struct Fetcher {
             // Before the claim: what is claimed must not wait for a connection, least of all the first bytes that are missing.
             if !isIn { do { try await pool.enter(source) } catch { throw .cancelled(job.subject) } }
             isIn = true
-            guard let claim = file.claim(isFirst: true) else {
+            guard let claim = file.claim(isFirst: true, bytesPerSecond: bytesPerSecond) else {
                 pool.leave(source.host)
                 isIn = false
                 await file.change()
@@ -253,7 +254,10 @@ struct Fetcher {
                 continue
             }
             defer { file.release(claim) }
+            let begun = clock.monotonic()
             if let error = await transfer(job, ingest, claim, &progress) { return error }
+            let seconds = max(0.001, (clock.monotonic() - begun).seconds)
+            bytesPerSecond = Double(progress.lastOutcome.bytes) / seconds
         }
         return nil
     }

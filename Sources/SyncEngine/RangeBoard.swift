@@ -15,8 +15,11 @@ struct RangeBoard {
         var range: Range<Int64>
     }
 
-    /// So long that a round trip of 50 ms costs little, so short that the last pieces end together.
-    static let pieceBytes: Int64 = 8 << 20
+    /// The first piece of a connection; after it, what it brings in ``pieceSeconds``: so long that a round trip costs little,
+    /// so short that the bytes that are hashed are near, and that the last pieces end together.
+    static let pieceBytes: Int64 = 4 << 20
+    private static let pieceSeconds = 0.6
+    private static let mostPieceBytes: Int64 = 64 << 20
     /// So many ticks without a byte, and a connection is silent: it lost its last packets, or worse.
     static let silentTicks = 3
     /// Not worth a connection of its own.
@@ -80,10 +83,11 @@ struct RangeBoard {
 
     /// A part for one more connection, or nil if all is given away: a piece, or, where no other connection wants anything
     /// of this file (`isAlone`), all up to the next gap.
-    mutating func claim(isAlone: Bool) -> Claim? {
+    /// `bytesPerSecond` is what the connection brought before, 0 if nothing.
+    mutating func claim(isAlone: Bool, bytesPerSecond: Double = 0) -> Claim? {
         if free.ranges.isEmpty, !isAlone { split() }
         guard let hole = free.ranges.first else { return nil }
-        let end = isAlone ? hole.upperBound : min(hole.upperBound, hole.lowerBound + nextPieceBytes)
+        let end = isAlone ? hole.upperBound : min(hole.upperBound, hole.lowerBound + pieceBytes(bytesPerSecond))
         // What would be left alone is too little for a request.
         let range = hole.lowerBound..<(hole.upperBound - end < Self.leastBytes ? hole.upperBound : end)
         free = ByteRanges(free.ranges, without: range)
@@ -93,8 +97,9 @@ struct RangeBoard {
     }
 
     /// Smaller towards the end, so that all connections end together.
-    private var nextPieceBytes: Int64 {
-        min(Self.pieceBytes, max(Self.leastPieceBytes, free.count / Int64(2 * (claims.count + 1))))
+    private func pieceBytes(_ bytesPerSecond: Double) -> Int64 {
+        let wanted = bytesPerSecond > 0 ? Int64(bytesPerSecond * Self.pieceSeconds) : Self.pieceBytes
+        return max(Self.leastPieceBytes, min(wanted, Self.mostPieceBytes, free.count / Int64(2 * (claims.count + 1))))
     }
 
     /// Takes all of a claim that is silent, or else from the one that has most left: all behind its next piece if that is

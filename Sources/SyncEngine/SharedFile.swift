@@ -59,11 +59,12 @@ final class SharedFile: Sendable {
     func end() { wished.finish() }
 
     /// A part of it for one connection; the first, which goes on whatever happens, may have all that is free.
-    func claim(isFirst: Bool) -> RangeBoard.Claim? {
+    /// `bytesPerSecond` is what the connection brought before, 0 if nothing.
+    func claim(isFirst: Bool, bytesPerSecond: Double) -> RangeBoard.Claim? {
         let (claim, ended) = state.withLock { state -> (RangeBoard.Claim?, [@Sendable () -> Void]) in
             if state.isAlone && !isFirst { return (nil, []) }
             let isAlone = state.isAlone || isFirst && state.board.claimCount == 0
-            let claim = state.board.claim(isAlone: isAlone)
+            let claim = state.board.claim(isAlone: isAlone, bytesPerSecond: bytesPerSecond)
             let lost = state.board.takeSilenced().filter { state.takenOver.insert($0).inserted }
             return (claim, lost.compactMap { state.requests.removeValue(forKey: $0) })
         }

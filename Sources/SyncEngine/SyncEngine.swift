@@ -11,7 +11,7 @@ public struct SyncEngine: Sendable {
 
     /// Takes the parts as they are. The transport stays the caller's to shut down, after the last run.
     ///
-    /// - Parameter taskExecutor: where the tasks of ``apply(_:)`` run; nil for the shared pool.
+    /// The tasks of ``apply(_:)`` run on `taskExecutor`, or on the shared pool where it is nil.
     public init(
         store: any ModelStoring, transport: any Transferring, clock: RunClock, options: RunOptions,
         observer: any SyncObserver, taskExecutor: (any TaskExecutor)? = nil
@@ -43,13 +43,17 @@ public struct SyncEngine: Sendable {
         if plan.bytesToFetch > 0, !options.isOffline, plan.bytesNeeded > plan.bytesFree {
             return (refused(plan, noSpace(plan)) + plan.unmanagedResults(in: store), [])
         }
-        let pool = ConnectionPool(bound: options.connections, hosts: plan.manifest.hosts, clock: clock)
+        let failedBefore = plan.fetches.isEmpty ? [] : await store.failedHosts()
+        let pool = ConnectionPool(
+            bound: options.connections, hosts: plan.manifest.hosts, failedBefore: failedBefore, clock: clock)
         let fetcher = Fetcher(
             store: store, transport: transport, clock: clock, options: options, observer: observer, pool: pool,
             turns: Turns(options.jobs))
         let executor = Executor(plan: plan, store: store, fetcher: fetcher, options: options, observer: observer)
         // Else each step of each file would wake a thread of the shared pool.
         let record = await withTaskExecutorPreference(taskExecutor) { await executor.run() }
+        // Of the last run alone: who was not asked, because others were there, is asked again the time after.
+        if pool.failed != failedBefore { await store.save(failedHosts: pool.failed) }
         let results =
             ResultBuilder(plan: plan, store: store, executor: executor, record: record).results
             + plan.unmanagedResults(in: store)

@@ -49,7 +49,16 @@ import Testing
     @Test func piecesGetSmallerTowardsTheEnd() throws {
         let board = board(16 * Self.mib)
         let sizes = (0..<5).map { _ in board.claim(isAlone: false)?.range.count }
-        #expect(sizes == [8, 2, 2, 2, 2].map { $0 << 20 })
+        #expect(sizes == [4, 3, 2, 2, 2].map { $0 << 20 })
+    }
+
+    @Test func aPieceIsWhatTheConnectionBringsInSixTenthsOfASecond() {
+        var board = RangeBoard(size: 1 << 40, missing: [0..<1 << 40])
+        #expect(board.claim(isAlone: false)?.range.count == Int(RangeBoard.pieceBytes))
+        #expect(board.claim(isAlone: false, bytesPerSecond: 20e6)?.range.count == 12_000_000)
+        // Neither so little that its request costs more, nor so much that all wait for it.
+        #expect(board.claim(isAlone: false, bytesPerSecond: 1)?.range.count == 2 << 20)
+        #expect(board.claim(isAlone: false, bytesPerSecond: 1e12)?.range.count == 64 << 20)
     }
 
     @Test func whoeverIsIdleTakesHalfOfTheLargestThatIsUnderWay() throws {

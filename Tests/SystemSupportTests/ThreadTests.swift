@@ -131,4 +131,32 @@ struct ThreadTests {
         }
         #expect(taken == next)
     }
+
+    @Test func tasksThatPreferAThreadRunOnItOneAfterAnother() async {
+        let thread = TaskThread(name: "tasks")
+        let state = Monitor<(running: Int, most: Int, done: Int)>((0, 0, 0))
+        await withTaskExecutorPreference(thread) {
+            await withTaskGroup(of: Void.self) { group in
+                for _ in 0..<100 {
+                    group.addTask {
+                        for _ in 0..<10 {
+                            state.withLock { state in
+                                state.running += 1
+                                state.most = max(state.most, state.running)
+                            }
+                            state.withLock { state in
+                                state.running -= 1
+                                state.done += 1
+                            }
+                            await Task.yield()
+                        }
+                    }
+                }
+            }
+        }
+        #expect(state.withLock { $0.done } == 1000)
+        #expect(state.withLock { $0.most } == 1)
+        thread.shutDown()
+        thread.shutDown()
+    }
 }

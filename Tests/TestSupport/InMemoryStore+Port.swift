@@ -98,6 +98,10 @@ extension InMemoryStore {
             for old in state.reports.keys.sorted().dropLast(100) { state.reports[old] = nil }
         }
     }
+
+    public func failedHosts() async -> Set<HostKey> { failed.withLock { $0 } }
+
+    public func save(failedHosts: Set<HostKey>) async { failed.withLock { $0 = failedHosts } }
 }
 
 /// One look at the store.

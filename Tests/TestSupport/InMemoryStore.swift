@@ -36,6 +36,7 @@ public final class InMemoryStore: ModelStoring {
 
     public let path: String
     let state: Mutex<State>
+    let failed = Mutex<Set<HostKey>>([])
 
     /// - Parameter path: what the store says that its folder is; nothing is made there.
     public init(path: String = "/in-memory-store", bytesFree: Int64 = 1 << 50) {

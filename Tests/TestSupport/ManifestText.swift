@@ -30,21 +30,25 @@ public struct ManifestText: Sendable {
 
     /// By host (or `host:port`): the name of the variable that holds its token.
     public var bearerVariables: [String: String]
+    /// By host (or `host:port`): most connections.
+    public var connections: [String: Int]
     public var models: [Model]
 
-    public init(_ models: [Model], bearerVariables: [String: String] = [:]) {
+    public init(_ models: [Model], bearerVariables: [String: String] = [:], connections: [String: Int] = [:]) {
         self.models = models
         self.bearerVariables = bearerVariables
+        self.connections = connections
     }
 
     /// YAML in which each value is quoted.
     public var text: String {
         var out = "version: 1\n"
-        if !bearerVariables.isEmpty {
-            out += "hosts:\n"
-            for (host, variable) in bearerVariables.sorted(by: { $0.key < $1.key }) {
-                out += "  \(Self.quoted(host)):\n    bearer_env: \(variable)\n"
-            }
+        let hosts = Set(bearerVariables.keys).union(connections.keys).sorted()
+        if !hosts.isEmpty { out += "hosts:\n" }
+        for host in hosts {
+            out += "  \(Self.quoted(host)):\n"
+            if let variable = bearerVariables[host] { out += "    bearer_env: \(variable)\n" }
+            if let count = connections[host] { out += "    connections: \(count)\n" }
         }
         out += "models:\n"
         for model in models { out += Self.text(model) }

@@ -10,7 +10,7 @@ SWIFT_CODE := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/So
 # One set of flags for every debug build, so that `make check` and `make test` share theirs.
 BUILD_FLAGS := --explicit-target-dependency-import-check error
 
-.PHONY: help setup setup-tests build release demo test check tsan asan chaos fuzz benchmark format clean
+.PHONY: help setup setup-tests build release demo test check tsan asan chaos fuzz bench benchmark format clean
 .NOTPARALLEL:
 
 help: ## what can be made
@@ -56,6 +56,9 @@ chaos: setup-tests ## 500 files from an origin where one request in three fails:
 
 fuzz: setup ## a few minutes of fuzzing the manifest decoder
 	scripts/fuzz
+
+bench: release ## downloads beside the other tools that are installed: ARGUMENTS='--repeat 5 shards', --help
+	Benchmarks/side-by-side --modelsync $(RELEASE) $(ARGUMENTS)
 
 # ARGUMENTS='verify --check', for instance; --help tells all.
 benchmark: release ## the speed of hashing, held against OpenSSL's: ARGUMENTS=--help

@@ -92,13 +92,12 @@ struct PublishFailure: Error {
 struct Publisher {
     /// From so many on, one syncfs(2) costs less than an fsync(2) each.
     private static let manyFolders = 16
+    private static let manyFiles = 1000
 
     private let store: DiskStore
     private let model: Model
     private let blobs: Folder
     private let partial: Folder
-    /// Those that were opened: at most 256.
-    private var blobFolders: [String: Folder] = [:]
     private var copies = 0
     private(set) var notes: [String] = []
 
@@ -165,7 +164,9 @@ struct Publisher {
         try PublishFailure.mapping { () throws(SystemFailure) in
             let temporary = StoreLayout.temporaryName("view")
             do throws(SystemFailure) {
-                try put(file, in: partial, as: temporary)
+                var linker = Linker(store, blobs)
+                try linker.put(file, in: partial, as: temporary)
+                copies += linker.copies
                 try partial.rename(temporary, to: parent, name)
             } catch {
                 try? partial.removeFile(temporary)
@@ -178,21 +179,6 @@ struct Publisher {
     private func isCurrent(_ view: FileStatus, _ file: ModelFile) throws(SystemFailure) -> Bool {
         let blob = try blobs.status("\(StoreLayout.blobFolder(file.sha256))/\(file.sha256.hex)")
         return view.isSameFile(as: blob) || store.isTrusted(view, file.sha256, size: file.size)
-    }
-
-    /// Gives a blob a name in `folder`: a link, or a copy with the blob's mode and seal where links can't be.
-    private mutating func put(_ file: ModelFile, in folder: Folder, as name: String) throws(SystemFailure) {
-        let prefix = StoreLayout.blobFolder(file.sha256)
-        let known = blobFolders[prefix]
-        let source = if let known { known } else { try blobs.folder(prefix) }
-        blobFolders[prefix] = source
-        let isLinked = try folder.placeCopy(of: file.sha256.hex, in: source, as: name)
-        guard !isLinked else { return }
-        copies += 1
-        let copy = try folder.file(name, .read)
-        try copy.setMode(0o444 & store.modeMask)
-        try? copy.setModified(seconds: Seal.seconds(for: file.sha256))
-        try copy.synchronize()
     }
 
     /// Builds the new folder aside and puts it in place in one step, so that readers see one set or the other. `known`
@@ -221,26 +207,51 @@ struct Publisher {
     }
 
     private mutating func stage(in staged: Folder) throws(PublishFailure) {
-        var folders: [String: Folder] = [:]
         let parents = model.files.map { $0.path.parent.map(String.init) ?? "" }
         let isMany = Set(parents).count >= Self.manyFolders
-        for (file, parent) in zip(model.files, parents) {
-            do throws(SystemFailure) {
-                let known = folders[parent]
-                let folder = if let known { known } else { try staged.folder(parent, create: true, isDurable: !isMany) }
-                folders[parent] = folder
-                try put(file, in: folder, as: String(file.path.lastComponent))
-            } catch {
-                throw error.exists || error.code == 20
-                    ? .inTheWay("\(store.modelPath(model.name))/\(file.path)", "something that is not modelsync's")
-                    : PublishFailure(error: error.storeError)
+        var folders: [String: Folder] = [:]
+        for (file, parent) in zip(model.files, parents) where folders[parent] == nil {
+            folders[parent] = try inTheWay(file) { () throws(SystemFailure) in
+                try staged.folder(parent, create: true, isDurable: !isMany)
             }
         }
+        copies += try link(Array(zip(model.files, parents.compactMap { folders[$0] })).map { ($0, $1) })
         try PublishFailure.mapping { () throws(SystemFailure) in
             // The names must be on disk before the folder that holds them is put in place.
             if isMany { return try staged.synchronizeFileSystem() }
             for folder in folders.values { try folder.synchronize() }
             try staged.synchronize()
+        }
+    }
+
+    /// Gives each file its name, on two threads where they are many: nothing else is left to do meanwhile.
+    ///
+    /// - Returns: how many had to be copied.
+    private func link(_ places: [(file: ModelFile, folder: Folder)]) throws(PublishFailure) -> Int {
+        let count = places.count >= Self.manyFiles ? 2 : 1
+        let results = concurrently(count) { part in
+            Result { () throws(PublishFailure) in
+                var linker = Linker(store, blobs)
+                for (file, folder) in places[places.count * part / count..<places.count * (part + 1) / count] {
+                    try inTheWay(file) { () throws(SystemFailure) in
+                        try linker.put(file, in: folder, as: String(file.path.lastComponent))
+                    }
+                }
+                return linker.copies
+            }
+        }
+        var copies = 0
+        for result in results { copies += try result.get() }
+        return copies
+    }
+
+    private func inTheWay<Value>(
+        _ file: ModelFile, _ body: () throws(SystemFailure) -> Value
+    ) throws(PublishFailure) -> Value {
+        do throws(SystemFailure) { return try body() } catch {
+            throw error.exists || error.code == 20
+                ? .inTheWay("\(store.modelPath(model.name))/\(file.path)", "something that is not modelsync's")
+                : PublishFailure(error: error.storeError)
         }
     }
 
@@ -319,6 +330,35 @@ struct Publisher {
         notes.append(
             "\(model.name): this file system has no hard links; \(copies) files were copied, and take their space twice"
         )
+    }
+}
+
+/// Gives blobs names. One thread at a time.
+private struct Linker {
+    private let store: DiskStore
+    private let blobs: Folder
+    /// Those that were opened: at most 256.
+    private var blobFolders: [String: Folder] = [:]
+    private(set) var copies = 0
+
+    init(_ store: DiskStore, _ blobs: Folder) {
+        self.store = store
+        self.blobs = blobs
+    }
+
+    /// Gives a blob a name in `folder`: a link, or a copy with the blob's mode and seal where links can't be.
+    mutating func put(_ file: ModelFile, in folder: Folder, as name: String) throws(SystemFailure) {
+        let prefix = StoreLayout.blobFolder(file.sha256)
+        let known = blobFolders[prefix]
+        let source = if let known { known } else { try blobs.folder(prefix) }
+        blobFolders[prefix] = source
+        let isLinked = try folder.placeCopy(of: file.sha256.hex, in: source, as: name)
+        guard !isLinked else { return }
+        copies += 1
+        let copy = try folder.file(name, .read)
+        try copy.setMode(0o444 & store.modeMask)
+        try? copy.setModified(seconds: Seal.seconds(for: file.sha256))
+        try copy.synchronize()
     }
 }
 

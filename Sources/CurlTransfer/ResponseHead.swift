@@ -57,13 +57,12 @@ struct HeadReader {
         if bytes > Self.limitBytes { return .refused("the answer's header has more than \(Self.limitBytes) bytes") }
         let text = Self.trimmed(line[...])
         if text.isEmpty { return endOfBlock() }
-        guard var head else { return statusLine(text) }
+        guard head != nil else { return statusLine(text) }
         // A folded line (RFC 9112 section 5.2) goes on with a field that began before; none that decides is folded.
         guard let first = line.utf8.first, first != 0x20, first != 0x09 else { return .more }
         if let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) {
             let value = Self.trimmed(text[text.utf8.index(after: colon)...])
-            head.take(name: text[..<colon].lowercased(), value: String(value))
-            self.head = head
+            head?.take(name: text[..<colon].lowercased(), value: String(value))
         }
         return .more
     }

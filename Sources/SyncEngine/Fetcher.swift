@@ -139,7 +139,7 @@ struct Fetcher {
                 }
                 return nil
             }
-            for await slot in file.wishes {
+            for await slot in file.wishes ?? AsyncStream(unfolding: { nil }) {
                 group.addTask {
                     await Helper(fetcher: self, job: job, ingest: ingest, file: file, meter: meter).run(slot)
                     return nil

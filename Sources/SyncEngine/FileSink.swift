@@ -62,6 +62,7 @@ final class FileSink: TransferSink {
     private let file: SharedFile
     private let claim: RangeBoard.Claim
     private let source: SourceURL
+    private let host: HostKey?
     private let meter: FileMeter
     private let pool: ConnectionPool
     /// A helper may not drop what others have brought.
@@ -76,6 +77,7 @@ final class FileSink: TransferSink {
         self.file = file
         self.claim = claim
         self.source = source
+        host = source.host
         self.meter = meter
         self.pool = pool
         self.isHelper = isHelper
@@ -119,7 +121,7 @@ final class FileSink: TransferSink {
         if count > 0 {
             if let segment = state.withLock({ $0.segment }) { try segment.write(mine) } else { try ingest.write(mine) }
             meter.add(count)
-            pool.didReceive(count, from: source.host)
+            pool.didReceive(count, from: host)
         }
         let mustEnd = state.withLock { state in
             state.taken += Int64(count)

@@ -19,10 +19,10 @@ final class SharedFile: Sendable {
         var isCancelled = false
     }
 
-    /// Connections that it is to have.
-    let wishes: AsyncStream<ConnectionPool.Slot>
+    /// Connections that it is to have; none for a file that is always alone.
+    let wishes: AsyncStream<ConnectionPool.Slot>?
     let hosts: Set<HostKey>
-    private let wished: AsyncStream<ConnectionPool.Slot>.Continuation
+    private let wished: AsyncStream<ConnectionPool.Slot>.Continuation?
     private let sources: [SourceURL]
     private let state: Mutex<State>
 
@@ -34,8 +34,8 @@ final class SharedFile: Sendable {
     init(size: Int64, missing: [Range<Int64>], sources: [SourceURL], isAlone: Bool) {
         state = Mutex(State(board: RangeBoard(size: size, missing: missing), isAlone: isAlone))
         self.sources = sources
-        hosts = Set(sources.compactMap(\.host))
-        (wishes, wished) = AsyncStream.makeStream()
+        hosts = isAlone ? [] : Set(sources.compactMap(\.host))
+        (wishes, wished) = isAlone ? (nil, nil) : AsyncStream.makeStream()
     }
 
     var isShared: Bool { state.withLock { !$0.isAlone } }
@@ -51,12 +51,12 @@ final class SharedFile: Sendable {
 
     /// - Returns: false if it is over.
     func wish(_ slot: ConnectionPool.Slot) -> Bool {
-        if case .enqueued = wished.yield(slot) { return true }
+        if case .enqueued = wished?.yield(slot) { return true }
         return false
     }
 
     /// No more connections are wanted. Those that were granted and not begun are given back.
-    func end() { wished.finish() }
+    func end() { wished?.finish() }
 
     /// A part of it for one connection; the first, which goes on whatever happens, may have all that is free.
     /// `bytesPerSecond` is what the connection brought before, 0 if nothing.

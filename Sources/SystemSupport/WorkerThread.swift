@@ -56,3 +56,17 @@ public final class WorkerThread: Sendable {
         _ = isOwn ? pthread_detach(thread) : pthread_join(thread, nil)
     }
 }
+
+/// Runs `body` for 0 to `count` - 1 at the same time, the first on this thread, and waits for all.
+public func concurrently<Value: Sendable>(_ count: Int, _ body: @escaping @Sendable (Int) -> Value) -> [Value] {
+    let others = Monitor<[Int: Value]>([:])
+    let threads = (1..<max(1, count)).map { index in
+        WorkerThread(name: "part-\(index)") {
+            let value = body(index)
+            others.withLock { $0[index] = value }
+        }
+    }
+    let first = body(0)
+    for thread in threads { thread.join() }
+    return [first] + others.withLock { values in (1..<max(1, count)).compactMap { values[$0] } }
+}

@@ -51,7 +51,7 @@ private final class ChaosOrigin: Sendable {
     private static let filesOfAModel = 25
 
     init(seed: UInt64, count: Int) throws {
-        var chance = Chance(state: seed)
+        var chance = Dice(seed: seed)
         server = try FaultServer()
         files = (0..<count).map { index in
             let size = Self.size(index, &chance)
@@ -62,7 +62,7 @@ private final class ChaosOrigin: Sendable {
             let seed = chance.next()
             for kind in ["origin", "mirror"] {
                 server.script("/\(kind)/\(path)") { [script] request, attempt in
-                    var chance = Chance(state: seed &+ UInt64(attempt) &* 1_000_003)
+                    var chance = Dice(seed: seed &+ UInt64(attempt) &* 1_000_003)
                     return script.answer(request, bytes, path, isLast: kind == "mirror", &chance)
                 }
             }
@@ -70,11 +70,11 @@ private final class ChaosOrigin: Sendable {
     }
 
     /// Of each hundred files one is empty and one of several MiB.
-    private static func size(_ index: Int, _ chance: inout Chance) -> Int {
+    private static func size(_ index: Int, _ chance: inout Dice) -> Int {
         switch index % 100 {
         case 7: 0
-        case 11: chance.pick(3 << 20...9 << 20)
-        default: chance.pick(1...300_000)
+        case 11: chance.number(in: 3 << 20...9 << 20)
+        default: chance.number(in: 1...300_000)
         }
     }
 
@@ -114,18 +114,18 @@ private final class ChaosScript: Sendable {
     var counts: (answers: Int, faults: Int) { state.withLock { ($0.answers, $0.faults) } }
 
     func answer(
-        _ request: FaultRequest, _ bytes: [UInt8], _ path: String, isLast: Bool, _ chance: inout Chance
+        _ request: FaultRequest, _ bytes: [UInt8], _ path: String, isLast: Bool, _ chance: inout Dice
     ) -> FaultResponse {
-        let etag = ["\"\(path)\"", "W/\"\(path)\"", nil][chance.pick(0...2)]
+        let etag = ["\"\(path)\"", "W/\"\(path)\"", nil][chance.number(in: 0...2)]
         let right = FaultResponse.file(bytes, etag: etag, for: request)
-        let isWrong = chance.pick(0...2) == 0
+        let isWrong = chance.number(in: 0...2) == 0
         state.withLock { state in
             state.answers += 1
             state.faults += isWrong ? 1 : 0
         }
-        guard isWrong else { return chance.pick(0...9) == 0 ? right.last() : right }
-        if !isLast && chance.pick(0...9) == 0 { return final(bytes, request, &chance) }
-        if chance.pick(0...9) == 0, state.withLock({ $0.spoiled.insert(path).inserted }) {
+        guard isWrong else { return chance.number(in: 0...9) == 0 ? right.last() : right }
+        if !isLast && chance.number(in: 0...9) == 0 { return final(bytes, request, &chance) }
+        if chance.number(in: 0...9) == 0, state.withLock({ $0.spoiled.insert(path).inserted }) {
             return .file(bytes.map { $0 ^ 0x20 }, etag: etag, for: request)
         }
         return passing(right, bytes, request, &chance)
@@ -133,9 +133,9 @@ private final class ChaosScript: Sendable {
 
     /// What can be mended by another try.
     private func passing(
-        _ right: FaultResponse, _ bytes: [UInt8], _ request: FaultRequest, _ chance: inout Chance
+        _ right: FaultResponse, _ bytes: [UInt8], _ request: FaultRequest, _ chance: inout Dice
     ) -> FaultResponse {
-        let place = chance.pick(0...max(0, right.body.count - 1))
+        let place = chance.number(in: 0...max(0, right.body.count - 1))
         let faults: [() -> FaultResponse] = [
             { right.truncated(at: place) }, { right.reset(at: place) }, { right.chunked().truncated(at: place) },
             { right.withoutLength().truncated(at: place) }, { .hangUp }, { .ok(bytes) },
@@ -143,37 +143,22 @@ private final class ChaosScript: Sendable {
             { right.header("X", "").dripping(max(1, right.body.count / 3), everyMicroseconds: 1000) },
         ]
         // They take the time that a stall takes to be seen, and so are rare.
-        if chance.pick(0...19) == 0 { return chance.pick(0...1) == 0 ? .silence : right.stalled(at: place) }
-        guard let start = request.rangeStart, chance.pick(0...2) == 0 else {
-            return faults[chance.pick(0...(faults.count - 1))]()
+        if chance.number(in: 0...19) == 0 { return chance.number(in: 0...1) == 0 ? .silence : right.stalled(at: place) }
+        guard let start = request.rangeStart, chance.number(in: 0...2) == 0 else {
+            return faults[chance.number(in: 0...(faults.count - 1))]()
         }
         let other = "bytes \(start + 1)-\(bytes.count - 1)/\(bytes.count)"
-        return chance.pick(0...1) == 0 ? .status(416) : .part(right.body, contentRange: other)
+        return chance.number(in: 0...1) == 0 ? .status(416) : .part(right.body, contentRange: other)
     }
 
     /// What ends it with this source.
-    private func final(_ bytes: [UInt8], _ request: FaultRequest, _ chance: inout Chance) -> FaultResponse {
+    private func final(_ bytes: [UInt8], _ request: FaultRequest, _ chance: inout Dice) -> FaultResponse {
         let faults: [FaultResponse] = [
             .status(401), .status(404), .status(501), .redirect(to: request.path), .redirect(to: "file:///etc/passwd"),
             .ok(bytes + [1, 2, 3]), .ok(bytes).header("Content-Encoding", "gzip"), .status(503, retryAfter: "86400"),
             .ok(Array("<html>log in".utf8)).header("Content-Type", "text/html"),
             .ok([UInt8](repeating: 7, count: 999)).chunked().endless(),
         ]
-        return faults[chance.pick(0...(faults.count - 1))]
+        return faults[chance.number(in: 0...(faults.count - 1))]
     }
-}
-
-/// SplitMix64.
-private struct Chance {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
-    }
-
-    mutating func pick(_ range: ClosedRange<Int>) -> Int { range.lowerBound + Int(next() % UInt64(range.count)) }
 }

@@ -2,6 +2,7 @@ import CSHA256Lanes
 import Foundation
 import Glibc
 import SyncDomain
+import TestSupport
 import Testing
 
 @testable import BlobStore

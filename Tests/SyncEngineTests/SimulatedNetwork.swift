@@ -1,22 +1,5 @@
+import TestSupport
 import Testing
-
-/// Random numbers that are the same for the same seed.
-struct SeededNoise: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    /// SplitMix64.
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
-    }
-}
 
 /// What lies between a host and here. Rates in bytes per second.
 struct NetworkShape: Sendable, CustomTestStringConvertible {
@@ -74,11 +57,11 @@ struct SimulatedNetwork {
     private(set) var seconds = 0.0
     /// Each connection's age in seconds, bytes per second, and where between two losses it started.
     private var connections: [(age: Double, rate: Double, saw: Double)] = []
-    private var random: SeededNoise
+    private var random: Dice
 
     init(_ shape: NetworkShape, seed: UInt64) {
         self.shape = shape
-        random = SeededNoise(seed: seed)
+        random = Dice(seed: seed)
     }
 
     var active: Int { connections.count }

@@ -4,11 +4,11 @@ import Foundation
 public enum Payload {
     /// - Parameter seed: any number; other seeds give other bytes from the first on.
     public static func bytes(_ count: Int, seed: UInt64) -> [UInt8] {
-        var state = seed
+        var dice = Dice(seed: seed)
         return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             var index = 0
             while index < count {
-                var word = next(&state)
+                var word = dice.next()
                 let end = min(index + 8, count)
                 while index < end {
                     buffer.initializeElement(at: index, to: UInt8(truncatingIfNeeded: word))
@@ -32,14 +32,5 @@ public enum Payload {
             throw ToolFailure("sha256sum said nothing of \(path)")
         }
         return String(digits)
-    }
-
-    /// SplitMix64.
-    private static func next(_ state: inout UInt64) -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
     }
 }

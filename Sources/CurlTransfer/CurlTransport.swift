@@ -3,7 +3,7 @@ internal import Glibc
 public import SyncDomain
 internal import SystemSupport
 
-/// URLs to bytes over libcurl: `https` and `http` on two threads of its own, `file` on a few others.
+/// URLs to bytes over libcurl: `https` and `http` on one thread of its own, `file` on a few others.
 ///
 /// Any number of transfers may run at once, from any threads; how many is for the caller to bound. Connections are kept
 /// and shared between them. It makes no retries and keeps no state of files.
@@ -53,19 +53,11 @@ public final class CurlTransport: Transferring, Sendable {
         }
     }
 
-    /// A thread around a multi handle. Connections are kept and shared between its transfers, not with the others'.
-    private struct Line {
-        let mailbox: Mailbox
-        let thread: WorkerThread
-    }
-
-    /// One thread is not enough for TLS and HTTP/2: decrypting ten thousand small files takes longer than all else.
-    private static let lineCount = 2
-
-    private let lines: [Line]
+    private let mailbox: Mailbox
+    private let thread: WorkerThread
     private let files: LocalFileTransport
 
-    /// Starts the threads; opens no connection. The environment is read here and not later.
+    /// Starts the thread; opens no connection. The environment is read here and not later.
     ///
     /// - Throws: ``SyncError`` with the code `protocol` if libcurl can't be set up.
     public init(options: Options = Options()) throws(SyncError) {
@@ -75,25 +67,16 @@ public final class CurlTransport: Transferring, Sendable {
         // Looked for once: libcurl would look for each request.
         let netrc = options.netrcFile ?? Self.environment("HOME").map { "\($0)/.netrc" }
         options.hasNetrc = netrc.map { unsafe access($0, R_OK) == 0 } ?? true
-        // A limited rate is shared by turns, which one thread takes.
-        let count = options.limitRate == nil ? Self.lineCount : 1
-        var lines: [Line] = []
-        for index in 0..<count {
-            guard Library.isReady, let raw = unsafe curl_multi_init() else {
-                for line in lines { line.mailbox.close() }
-                throw SyncError(
-                    .protocolViolation, "libcurl could not be set up; check its installation and the free memory")
-            }
-            let multi = unsafe MultiHandle(raw: raw)
-            let mailbox = Mailbox(waking: multi)
-            // Where cores are short the hashing, which takes longer than anything else, goes first, and the network waits:
-            // a single file of 4 GiB came 5% sooner.
-            let thread = WorkerThread(name: "curl-\(index)", niceness: 5) { [options] in
-                TransferLoop(multi, mailbox, options).run()
-            }
-            lines.append(Line(mailbox: mailbox, thread: thread))
+        guard Library.isReady, let raw = unsafe curl_multi_init() else {
+            throw SyncError(
+                .protocolViolation, "libcurl could not be set up; check its installation and the free memory")
         }
-        self.lines = lines
+        let multi = unsafe MultiHandle(raw: raw)
+        let mailbox = Mailbox(waking: multi)
+        self.mailbox = mailbox
+        // Where cores are short the hashing, which takes longer than anything else, goes first, and the network waits: a
+        // single file of 4 GiB came 5% sooner.
+        thread = WorkerThread(name: "curl", niceness: 5) { [options] in TransferLoop(multi, mailbox, options).run() }
         files = LocalFileTransport()
     }
 
@@ -106,9 +89,9 @@ public final class CurlTransport: Transferring, Sendable {
     ///
     /// To be called before the process exits: libcurl and OpenSSL must not be at work while `exit` takes them down.
     public func shutDown() {
-        for line in lines { line.mailbox.close() }
+        mailbox.close()
         files.shutDown()
-        for line in lines { line.thread.join() }
+        thread.join()
     }
 
     /// Makes one request, following redirects by the rules, with no retry; see ``Transferring``.
@@ -116,7 +99,6 @@ public final class CurlTransport: Transferring, Sendable {
     /// After ``shutDown()`` it returns the code `cancelled`.
     public func transfer(_ request: TransferRequest, into sink: any TransferSink) async -> TransferOutcome {
         if request.url.scheme == .file { return await files.transfer(request, into: sink) }
-        let mailbox = leastBusy()
         let id = mailbox.reserve()
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
@@ -125,16 +107,6 @@ public final class CurlTransport: Transferring, Sendable {
         } onCancel: {
             mailbox.cancel(id)
         }
-    }
-
-    /// Two at once may find the same: which one it is does not matter.
-    private func leastBusy() -> Mailbox {
-        var (found, least) = (lines[0].mailbox, Int.max)
-        for line in lines {
-            let count = line.mailbox.count
-            if count < least { (found, least) = (line.mailbox, count) }
-        }
-        return found
     }
 
     private static func environment(_ name: String) -> String? {

@@ -30,8 +30,6 @@ struct Inbox<Job: Sendable>: Sendable {
     private var lastID: ID = 0
     private(set) var isClosed = false
 
-    var count: Int { entries.count }
-
     /// Before the transfer can be cancelled.
     mutating func reserve() -> ID {
         lastID += 1

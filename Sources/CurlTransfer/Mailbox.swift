@@ -35,9 +35,6 @@ final class Mailbox: Sendable {
         self.multi = multi
     }
 
-    /// How many transfers are owed an answer.
-    var count: Int { inbox.withLock { $0.count } }
-
     /// Before the transfer can be cancelled.
     func reserve() -> UInt64 { inbox.withLock { $0.reserve() } }
 

@@ -12,7 +12,18 @@ struct Console: Sendable {
     /// For failures that come before the options are known.
     static let standard = Console(color: .auto, isQuiet: false)
 
+    /// Lines for standard error that wait to be written with others: a write each would cost as much as a small file.
+    private struct Lines {
+        var bytes: [UInt8] = []
+        var writtenAt: ContinuousClock.Instant?
+        /// Somebody will write them soon.
+        var isAwaited = false
+    }
+
+    private static let gathering = Duration.milliseconds(50)
+
     private static let output = Mutex<[UInt8]>([])
+    private static let lines = Mutex(Lines())
     private static let outputFailure = Mutex<Int32?>(nil)
 
     /// Why results could not be written, if they could not: errno(3).
@@ -51,9 +62,38 @@ struct Console: Sendable {
             if let code = writeAll(output, to: 1), code != EPIPE { outputFailure.withLock { $0 = $0 ?? code } }
             output.removeAll(keepingCapacity: true)
         }
+        flushLines()
     }
 
-    /// A line on standard error.
+    private static func flushLines() {
+        lines.withLock { lines in
+            if !lines.bytes.isEmpty { writeAll(lines.bytes, to: 2) }
+            lines.bytes.removeAll(keepingCapacity: true)
+            lines.writtenAt = .now
+        }
+    }
+
+    /// A line on standard error: at once if it is the first for a while, else soon, together with what else comes. In order
+    /// with all other lines.
+    static func logSoon(_ text: String) {
+        let (mustFlush, mustAwait) = lines.withLock { lines in
+            lines.bytes += text.utf8
+            lines.bytes.append(UInt8(ascii: "\n"))
+            let isFirst = lines.writtenAt.map { .now - $0 >= gathering } ?? true
+            let mustAwait = !isFirst && !lines.isAwaited
+            if mustAwait { lines.isAwaited = true }
+            return (isFirst || lines.bytes.count > 1 << 16, mustAwait)
+        }
+        if mustFlush { flush() }
+        guard mustAwait else { return }
+        Task {
+            try? await Task.sleep(for: gathering)
+            lines.withLock { $0.isAwaited = false }
+            flush()
+        }
+    }
+
+    /// A line on standard error, at once.
     static func log(_ text: String) {
         flush()
         writeAll(Array(text.utf8) + [UInt8(ascii: "\n")], to: 2)
@@ -61,7 +101,7 @@ struct Console: Sendable {
 
     /// A line on standard error that `--quiet` leaves out.
     func note(_ text: String) {
-        if !isQuiet { Self.log(text) }
+        if !isQuiet { Self.logSoon(text) }
     }
 
     func error(_ text: String) {

@@ -11,7 +11,7 @@ enum ProgressStyle: String, ExpressibleByArgument, CaseIterable {
 final class ProgressPrinter: SyncObserver {
     private struct Totals {
         var plannedBytes: Int64 = 0
-        var running: [String: Int64] = [:]
+        var running = 0
         var doneBytes: Int64 = 0
         var lastLine = ContinuousClock.now
     }
@@ -33,7 +33,7 @@ final class ProgressPrinter: SyncObserver {
     func observe(_ event: SyncEvent) {
         switch style {
         case .none: break
-        case .json: if let line = Self.json(event) { Console.log(String(decoding: line, as: UTF8.self)) }
+        case .json: if let line = Self.json(event) { Console.logSoon(String(decoding: line, as: UTF8.self)) }
         case .auto, .plain: if let line = plain(event) { console.note(line) }
         }
     }
@@ -47,7 +47,7 @@ final class ProgressPrinter: SyncObserver {
             return "fetching \(HumanFormat.bytes(plan.bytesToFetch)) in \(files)"
         case .waiting(let model, let path): return "waiting for another process to fetch \(model)/\(path)"
         case .started(let model, let path, let size, let resumed):
-            totals.withLock { $0.running["\(model)/\(path)"] = 0 }
+            totals.withLock { $0.running += 1 }
             guard isVerbose || resumed > 0 else { return nil }
             return "started \(model)/\(path) (\(HumanFormat.bytes(size)))"
                 + (resumed > 0 ? ", \(HumanFormat.bytes(resumed)) here already" : "")
@@ -62,7 +62,8 @@ final class ProgressPrinter: SyncObserver {
 
     private func finished(_ result: DownloadResult) -> String? {
         totals.withLock { totals in
-            totals.running["\(result.model)/\(result.path)"] = nil
+            // Only what was begun has figures.
+            if result.transfer != nil { totals.running -= 1 }
             totals.doneBytes += result.transfer?.bytesDownloaded ?? 0
             totals.lastLine = .now
         }
@@ -77,11 +78,10 @@ final class ProgressPrinter: SyncObserver {
 
     private func life(_ progress: DownloadProgress) -> String? {
         totals.withLock { totals in
-            totals.running["\(progress.model)/\(progress.path)"] = progress.bytes
             guard ContinuousClock.now - totals.lastLine >= Self.lifeInterval else { return nil }
             totals.lastLine = .now
             let percent = HumanFormat.decimal(progress.percent, digits: 1)
-            return "\(totals.running.count) running; \(progress.model)/\(progress.path) \(percent)% "
+            return "\(totals.running) running; \(progress.model)/\(progress.path) \(percent)% "
                 + "at \(HumanFormat.bytes(Int64(progress.bytesPerSecond)))/s"
         }
     }

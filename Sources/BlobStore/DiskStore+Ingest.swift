@@ -82,6 +82,8 @@ extension DiskStore {
             guard error.isPermission, let file = try? folder.file(name, .read) else { throw error }
             let status = try file.status()
             guard status.kind == .regular, status.linkCount == 1 else { return file }
+            // Or it is sealed already, and its owner is about to rename it: the blob must not get this mode.
+            guard try file.tryLock(exclusive: true) else { return file }
             try file.setMode(0o600)
         }
         return try folder.file(name, .readWriteCreate, mode: 0o600)

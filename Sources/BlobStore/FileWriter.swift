@@ -34,6 +34,9 @@ final class WriteService: Sendable {
         }
     }
 
+    /// Does not block, for the few bytes at the end of a part: whoever ends parts must not wait for the disk.
+    fileprivate func enterAtOnce() { waiting.withLock { $0 += 1 } }
+
     fileprivate func leave(_ count: Int) {
         waiting.withLock { $0 -= count }
         waiting.notifyAll()
@@ -134,7 +137,7 @@ final class FileWriter: Sendable {
     func end() {
         filling.withLock { filling in
             filling.isEnded = true
-            if !filling.held.isEmpty { enqueue(&filling) }
+            if !filling.held.isEmpty { enqueue(&filling, mayWait: false) }
         }
     }
 
@@ -186,8 +189,8 @@ final class FileWriter: Sendable {
         try write(block)
     }
 
-    private func enqueue(_ filling: inout Filling) {
-        service.enter()
+    private func enqueue(_ filling: inout Filling, mayWait: Bool = true) {
+        if mayWait { service.enter() } else { service.enterAtOnce() }
         let block = Block(offset: filling.end - Int64(filling.held.count), bytes: filling.held)
         filling.held = []
         let (isFirst, isFailed) = state.withLock { state in

@@ -1,4 +1,5 @@
 internal import SyncDomain
+internal import Synchronization
 internal import SystemSupport
 
 /// A partial that has all its bytes, on its way to be a blob.
@@ -44,6 +45,8 @@ final class GroupCommit: Sendable {
     }
 
     private let state = Monitor(State())
+    /// Its own: the store's threads may all be publications that wait for a group. Nil until there is one.
+    private let pool = Mutex<BlockingPool?>(nil)
 
     /// A small partial has been opened. ``leave()`` follows, once.
     func join() { state.withLock { $0.open += 1 } }
@@ -67,9 +70,18 @@ final class GroupCommit: Sendable {
         }.get()
     }
 
-    /// Waits until the names of all that was committed are durable. Blocks the thread.
+    /// Waits until the names of all that was committed so far are durable. Blocks the thread.
     func settle() {
-        state.wait { $0.atWork > 0 ? nil : () }
+        let named = state.withLock { $0.named }
+        state.wait { $0.synchronized >= named || $0.atWork == 0 ? () : nil }
+    }
+
+    private var threads: BlockingPool {
+        pool.withLock { pool in
+            let started = pool ?? BlockingPool(name: "commit", threads: Self.mostAtWork)
+            pool = started
+            return started
+        }
     }
 
     /// Group after group, until nothing waits and all names are durable.
@@ -89,7 +101,7 @@ final class GroupCommit: Sendable {
             }
             if isDone { return state.notifyAll() }
             let digests = await digests(of: group.map(\.placement), in: store)
-            let outcomes = await store.pool.run { [self] () -> [Outcome] in
+            let outcomes = await threads.run { [self] () -> [Outcome] in
                 if group.isEmpty {
                     // What can't be made durable now is not lost with the power on, and fetched again if it goes.
                     _ = synchronize(store)
@@ -117,6 +129,7 @@ final class GroupCommit: Sendable {
         let named = state.withLock { $0.named }
         let isSynchronized = (try? store.root?.synchronizeFileSystem()) != nil
         state.withLock { $0.synchronized = max($0.synchronized, named) }
+        state.notifyAll()
         return isSynchronized
     }
 

@@ -244,8 +244,14 @@ final class ConnectionPool: Sendable {
 
     /// One more connection, if there may be one, for a file that waits for a silent one.
     func offer(_ file: SharedFile) {
+        let now = clock.monotonic()
         let slot: Slot? = state.withLock { state in
-            let host = file.hosts.filter { !file.hasDropped($0) && state.hosts[$0]?.isDropped == false }
+            let able = file.hosts.filter { host in
+                guard let known = state.hosts[host] else { return false }
+                return !known.isDropped && known.heldUntil <= now && !file.hasDropped(host)
+            }
+            let host =
+                able
                 .first { hasRoom($0, &state) }
             if let host { count(host, &state) }
             return host
@@ -255,8 +261,11 @@ final class ConnectionPool: Sendable {
 
     /// Connections that files are to have, counted already.
     private func wishes(after key: HostKey) -> [(SharedFile, Slot)] {
-        state.withLock { state in
-            guard let host = state.hosts[key], let target = host.policy?.target else { return [] }
+        let now = clock.monotonic()
+        return state.withLock { state in
+            guard let host = state.hosts[key], host.heldUntil <= now, let target = host.policy?.target else {
+                return []
+            }
             let worthwhile = state.files.values.filter { file in
                 file.hasWork && Double(file.missingBytes) > host.rate * Self.worthwhileSeconds
             }

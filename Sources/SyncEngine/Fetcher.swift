@@ -250,6 +250,7 @@ struct Fetcher {
                 pool.leave(source.host)
                 isIn = false
                 await file.change()
+                file.recover(ingest.missing)
                 if Task.isCancelled { throw .cancelled(job.subject) }
                 continue
             }
@@ -280,7 +281,7 @@ struct Fetcher {
         var outcome = await ask(request, sink, progress.file, claim)
         sink.end()
         if outcome.error == nil || sink.isDone { outcome.bytes = sink.taken }
-        if sink.isDone || progress.file.wasTakenOver(claim) { outcome.error = nil }
+        if sink.isDone || outcome.error?.code == .cancelled && progress.file.wasTakenOver(claim) { outcome.error = nil }
         if Task.isCancelled, outcome.error != nil { outcome.error = .cancelled(job.subject) }
         if sink.hasStartedOver { progress.startOver() }
         let isShort = outcome.error == nil && !progress.file.isWhole(claim)

@@ -92,6 +92,8 @@ final class FileSink: TransferSink {
     var taken: Int64 { state.withLock { $0.taken } }
 
     func begin(at offset: Int64, validator: Validator?) throws(SyncError) {
+        // Its answer was on the way when another connection took over: that one's bytes are not to be dropped for it.
+        if file.wasTakenOver(claim) { throw .cancelled("the part is another connection's") }
         let start = claim.range.lowerBound
         if offset != start {
             guard !isHelper else {
@@ -178,7 +180,7 @@ struct Helper {
             validator: ingest.validator(for: source) ?? file.validator(for: source), subject: job.subject)
         var outcome = await fetcher.ask(request, sink, file, claim)
         sink.end()
-        if sink.isDone || file.wasTakenOver(claim) { outcome.error = nil }
+        if sink.isDone || outcome.error?.code == .cancelled && file.wasTakenOver(claim) { outcome.error = nil }
         let isWhole = file.release(claim)
         outcome.bytes = sink.taken
         if outcome.error == nil && !isWhole {

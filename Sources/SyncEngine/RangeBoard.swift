@@ -32,12 +32,14 @@ struct RangeBoard {
     private struct Work {
         /// What is still to come.
         var left: Range<Int64>
+        let start: Int64
         /// Where it was at the last tick, and how many ticks it has been there.
         var seen: Int64
         var silentTicks = 0
 
         init(_ left: Range<Int64>) {
             self.left = left
+            start = left.lowerBound
             seen = left.lowerBound
         }
     }
@@ -45,6 +47,8 @@ struct RangeBoard {
     private var claims: [ID: Work] = [:]
     private var lastID = 0
     private var silenced: [ID] = []
+    /// More than one connection has had a part.
+    private var isShared = false
 
     /// All that is missing is free.
     init(size: Int64, missing: [Range<Int64>]) {
@@ -64,10 +68,15 @@ struct RangeBoard {
         !free.ranges.isEmpty || silent != nil || claims.values.contains { $0.left.count >= 2 * Self.leastBytes }
     }
 
-    /// A claim that others wait for while it brings nothing; never that of a connection that was always alone.
+    /// A claim that others wait for while it brings nothing more; never that of a connection that was always alone. One
+    /// that has brought nothing at all is left to the timeouts: its answer may be far away, and whoever took over its bytes
+    /// would wait as long.
     private var silent: ID? {
-        guard free.ranges.isEmpty, lastID > 1 else { return nil }
-        return claims.filter { $0.value.silentTicks >= Self.silentTicks && !$0.value.left.isEmpty }.keys.min()
+        guard free.ranges.isEmpty, isShared else { return nil }
+        let silent = claims.filter { _, work in
+            work.silentTicks >= Self.silentTicks && !work.left.isEmpty && work.left.lowerBound > work.start
+        }
+        return silent.keys.min()
     }
 
     /// Some time has passed; always the same.
@@ -85,6 +94,7 @@ struct RangeBoard {
     /// of this file (`isAlone`), all up to the next gap.
     /// `bytesPerSecond` is what the connection brought before, 0 if nothing.
     mutating func claim(isAlone: Bool, bytesPerSecond: Double = 0) -> Claim? {
+        if !isAlone { isShared = true }
         if free.ranges.isEmpty, !isAlone { split() }
         guard let hole = free.ranges.first else { return nil }
         let end = isAlone ? hole.upperBound : min(hole.upperBound, hole.lowerBound + pieceBytes(bytesPerSecond))

@@ -77,7 +77,20 @@ final class SharedFile: Sendable {
 
     /// A request for the claim has begun; `end` is called, once, if another connection takes all that is left of it.
     func didBegin(_ claim: RangeBoard.Claim, end: @escaping @Sendable () -> Void) {
-        state.withLock { $0.requests[claim.id] = end }
+        let isLate = state.withLock { state in
+            if !state.takenOver.contains(claim.id) { state.requests[claim.id] = end }
+            return state.takenOver.contains(claim.id)
+        }
+        if isLate { end() }
+    }
+
+    /// Where all seems to have come and has not, because it could not be written: what is missing is to come again.
+    func recover(_ missing: [Range<Int64>]) {
+        state.withLock { state in
+            guard state.board.claimCount == 0, !state.board.hasWork else { return }
+            state.board = RangeBoard(size: state.board.size, missing: missing)
+            state.takenOver = []
+        }
     }
 
     /// Some time has passed.

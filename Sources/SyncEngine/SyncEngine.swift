@@ -53,7 +53,9 @@ public struct SyncEngine: Sendable {
         // Else each step of each file would wake a thread of the shared pool.
         let record = await withTaskExecutorPreference(taskExecutor) { await executor.run() }
         // Of the last run alone: who was not asked, because others were there, is asked again the time after.
-        if pool.failed != failedBefore { await store.save(failedHosts: pool.failed) }
+        if pool.failed != failedBefore, !options.isOffline, !Task.isCancelled {
+            await store.save(failedHosts: pool.failed)
+        }
         let results =
             ResultBuilder(plan: plan, store: store, executor: executor, record: record).results
             + plan.unmanagedResults(in: store)

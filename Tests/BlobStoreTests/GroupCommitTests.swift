@@ -49,6 +49,26 @@ struct GroupCommitTests {
         }
     }
 
+    /// More publications than the store has threads, each waiting for a group that others have filled.
+    @Test func manyModelsArePublishedWhileFilesStillCome() async throws {
+        try await StoreWorld.with(.disk) { world in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for index in 0..<40 {
+                    group.addTask {
+                        let samples = try (0..<10).map { try Sample(3_000 + $0, seed: UInt64(index * 100 + $0)) }
+                        for result in await commitAll(try await ready(samples, in: world)).values {
+                            #expect(result == .success(.committed))
+                        }
+                        let files = Dictionary(uniqueKeysWithValues: samples.enumerated().map { ("\($0)", $1) })
+                        _ = try await world.store.publish(try modelOf("m/\(index)", files))
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(world.blobCount == 400)
+        }
+    }
+
     @Test func wrongBytesSpoilNoOthers() async throws {
         try await StoreWorld.with(.disk) { world in
             let samples = try (0..<40).map { try Sample(5_000 + $0, seed: UInt64($0)) }

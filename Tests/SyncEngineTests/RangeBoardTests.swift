@@ -92,9 +92,20 @@ import Testing
         #expect(!board.tick())
     }
 
+    /// Its answer may be far away: whoever took its bytes over would wait as long, and be taken over in turn.
+    @Test func aClaimThatHasBroughtNothingIsLeftToTheTimeouts() throws {
+        let board = board(4 * Self.mib)
+        _ = try #require(board.claim(isAlone: false))
+        _ = try #require(board.claim(isAlone: false))
+        for _ in 0..<100 { #expect(!board.tick()) }
+    }
+
     @Test func aClaimThatBringsBytesOrWasAlwaysAloneIsNotSilent() throws {
         let alone = board(4 * Self.mib)
-        _ = try #require(alone.claim(isAlone: true))
+        let only = try #require(alone.claim(isAlone: true))
+        _ = alone.take(only.id, 5)
+        #expect(!alone.release(only.id))
+        _ = alone.take(try #require(alone.claim(isAlone: true)).id, 5)
         let busy = board(4 * Self.mib)
         let (first, second) = (try #require(busy.claim(isAlone: false)), try #require(busy.claim(isAlone: false)))
         _ = busy.take(second.id, second.range.count)

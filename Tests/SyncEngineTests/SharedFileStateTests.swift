@@ -1,0 +1,62 @@
+import SyncDomain
+import Synchronization
+import Testing
+
+@testable import SyncEngine
+
+/// What connections that share a file do to each other.
+@Suite struct SharedFileStateTests {
+    private static let size: Int64 = 4 << 20
+
+    private func shared() throws -> SharedFile {
+        SharedFile(
+            size: Self.size, missing: [0..<Self.size], sources: [try SourceURL("https://one.example/f")], isAlone: false
+        )
+    }
+
+    /// A claim that brought some and then nothing, all else having come.
+    private func silenced(_ file: SharedFile) throws -> RangeBoard.Claim {
+        let first = try #require(file.claim(isFirst: false, bytesPerSecond: 0))
+        let second = try #require(file.claim(isFirst: false, bytesPerSecond: 0))
+        _ = file.take(first, 1000)
+        _ = file.take(second, second.range.count)
+        file.release(second)
+        for _ in 0...RangeBoard.silentTicks { _ = file.tick() }
+        return first
+    }
+
+    @Test func theRequestOfAClaimThatIsTakenOverEndsOnce() throws {
+        let file = try shared()
+        let ends = Mutex(0)
+        let first = try silenced(file)
+        file.didBegin(first) { ends.withLock { $0 += 1 } }
+        let next = try #require(file.claim(isFirst: false, bytesPerSecond: 0))
+        #expect(next.range == 1000..<first.range.upperBound)
+        #expect(file.wasTakenOver(first) && !file.wasTakenOver(next))
+        #expect(ends.withLock { $0 } == 1)
+        _ = file.claim(isFirst: false, bytesPerSecond: 0)
+        #expect(ends.withLock { $0 } == 1)
+    }
+
+    @Test func aRequestThatBeginsAfterTheTakeOverEndsAtOnce() throws {
+        let file = try shared()
+        let ends = Mutex(0)
+        let first = try silenced(file)
+        _ = try #require(file.claim(isFirst: false, bytesPerSecond: 0))
+        file.didBegin(first) { ends.withLock { $0 += 1 } }
+        #expect(ends.withLock { $0 } == 1)
+    }
+
+    @Test func whatCouldNotBeWrittenComesAgain() throws {
+        let file = try shared()
+        let claim = try #require(file.claim(isFirst: true, bytesPerSecond: 0))
+        _ = file.take(claim, claim.range.count)
+        // While a connection still has a part nothing is known.
+        file.recover([0..<Self.size])
+        #expect(!file.hasWork)
+        file.release(claim)
+        file.recover([100..<200])
+        #expect(file.missingBytes == 100)
+        #expect(file.claim(isFirst: true, bytesPerSecond: 0)?.range == 100..<200)
+    }
+}

@@ -24,6 +24,7 @@ public final class CurlTransport: Transferring, Sendable {
         public var proxy: String?
         /// A file in the format of netrc(5); nil for `~/.netrc`. It need not be there.
         public var netrcFile: String?
+        /// Whether that file was there when the transport was made.
         var hasNetrc = true
         /// Bytes a second, over all transfers of `https` and `http` together; nil for no limit. With one they all speak
         /// HTTP/1.1, and the timeouts are longer by what 1 MiB takes at the rate.

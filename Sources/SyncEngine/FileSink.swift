@@ -29,7 +29,7 @@ final class FileMeter: Sendable {
                     bytesPerSecond: update.rate, secondsLeft: update.left)))
     }
 
-    /// The file comes from its start, and `kept` bytes are there.
+    /// The file comes from its start.
     func startOver() {
         let dropped = state.withLock { state in
             defer { state.count = 0 }

@@ -24,6 +24,8 @@ final class DiskIngest: BlobIngest {
         var isSegmented = false
         /// How much was written when the journal last told of it.
         var journaled: Int64 = 0
+        /// Of a small file, what is not in the file: it is written at once, by whoever brings the last of it.
+        var held: [UInt8] = []
         /// Of the bytes that follow each other, and of those that come in segments.
         var writer: FileWriter?
         var segments: [FileWriter] = []
@@ -40,7 +42,8 @@ final class DiskIngest: BlobIngest {
     let size: Int64
     let file: OpenFile
     let state = Mutex(State())
-    private let hash: GrowingDigest
+    /// Nil for a small one, which is hashed with others when it is all there.
+    private let hash: GrowingDigest?
     /// Held while the journal is written: two threads must not do so at once, and the later word must win.
     let journaling = Mutex(())
 
@@ -50,7 +53,7 @@ final class DiskIngest: BlobIngest {
         self.digest = digest
         self.size = size
         self.file = file
-        hash = GrowingDigest(of: file, by: store.hashes)
+        hash = size < Self.smallBytes ? nil : GrowingDigest(of: file, by: store.hashes)
         if isSmall { store.commits.join() }
         guard byteCount > 0 else { return }
         let journal = readJournal()
@@ -61,7 +64,7 @@ final class DiskIngest: BlobIngest {
             state.isSegmented = present.frontier < byteCount
             state.journaled = present.count
         }
-        if present.frontier > 0, !isSmall { hash.advance(to: present.frontier) }
+        if present.frontier > 0 { hash?.advance(to: present.frontier) }
     }
 
     var isSmall: Bool { size < Self.smallBytes }
@@ -92,6 +95,7 @@ final class DiskIngest: BlobIngest {
             try reserve()
             try note(validator, offset: offset)
         }
+        if isSmall { return }
         // Not asked under the lock: a writer that waits for its turn is let go by threads that take the lock.
         let current = state.withLock { $0.writer }
         if current?.position == offset { return }
@@ -103,6 +107,7 @@ final class DiskIngest: BlobIngest {
     }
 
     func write(_ bytes: RawSpan) throws(SyncError) {
+        if isSmall { return try gather(bytes) }
         // Where the resumed bytes were never asked for again, as in tests, they are gone on from.
         if state.withLock({ $0.writer == nil }) {
             let writer = makeWriter(from: try received().frontier)
@@ -111,10 +116,38 @@ final class DiskIngest: BlobIngest {
         if let writer = state.withLock({ $0.writer }) { try write(bytes, by: writer) }
     }
 
+    private func gather(_ bytes: RawSpan) throws(SyncError) {
+        let offset = try received().frontier
+        try check(bytes, offset)
+        let end = offset + Int64(bytes.byteCount)
+        state.withLock { state in
+            if state.held.isEmpty { state.held.reserveCapacity(Int(size - offset)) }
+            unsafe bytes.withUnsafeBytes { unsafe state.held.append(contentsOf: $0) }
+            state.received.insert(offset..<end)
+        }
+        if end == size { try mapped(flush) }
+    }
+
+    /// Writes what is held of a small file. What can't be written was not received.
+    private func flush() throws(SystemFailure) {
+        let (bytes, end) = state.withLock { state in
+            defer { state.held = [] }
+            return (state.held, state.received.frontier)
+        }
+        if bytes.isEmpty { return }
+        let range = end - Int64(bytes.count)..<end
+        do throws(SystemFailure) { try unsafe file.write(bytes.span.bytes, at: range.lowerBound) } catch {
+            state.withLock { $0.received = $0.written }
+            throw error
+        }
+        state.withLock { $0.written.insert(range) }
+    }
+
     func pause() { state.withLock { $0.writer }?.end() }
 
     func segment(at offset: Int64) throws(SyncError) -> (any BlobSegment)? {
         _ = try received()
+        if isSmall { return nil }
         try mapped { () throws(SystemFailure) in
             try reserve()
             let isFirst = state.withLock { state in
@@ -136,13 +169,17 @@ final class DiskIngest: BlobIngest {
     fileprivate func write(_ bytes: RawSpan, by writer: FileWriter) throws(SyncError) {
         _ = try received()
         let offset = writer.position
-        guard Int64(bytes.byteCount) <= size - offset else {
-            throw SyncError(.sizeMismatch, "\(digest): more than the \(size) bytes that it has were offered")
-        }
+        try check(bytes, offset)
         let end = offset + Int64(bytes.byteCount)
         try mapped { () throws(SystemFailure) in try writer.append(bytes, isLast: end == size) }
         // Not if the bytes were dropped meanwhile.
         state.withLock { if $0.has(writer) { $0.received.insert(offset..<end) } }
+    }
+
+    private func check(_ bytes: RawSpan, _ offset: Int64) throws(SyncError) {
+        guard Int64(bytes.byteCount) <= size - offset else {
+            throw SyncError(.sizeMismatch, "\(digest): more than the \(size) bytes that it has were offered")
+        }
     }
 
     private func makeWriter(from offset: Int64) -> FileWriter {
@@ -156,8 +193,7 @@ final class DiskIngest: BlobIngest {
             if mustTell { state.journaled = state.written.count }
             return (state.written.frontier, mustTell)
         }
-        // A small one is hashed with others, when it is all there.
-        if frontier > 0, !isSmall { hash.advance(to: frontier) }
+        if frontier > 0 { hash?.advance(to: frontier) }
         // What it would have told is fetched again.
         if mustTell { try? saveJournal() }
     }
@@ -165,14 +201,14 @@ final class DiskIngest: BlobIngest {
     func restart() throws(SyncError) {
         _ = try received()
         let writers = state.withLock { state in
-            defer { (state.writer, state.segments) = (nil, []) }
+            defer { (state.writer, state.segments, state.held) = (nil, [], []) }
             return state.writers
         }
         for writer in writers { writer.discard() }
         // First: with the journal, and without the bytes, a later run would find holes where it looks for bytes.
         if state.withLock({ $0.isSegmented }) { removeJournal() }
         try mapped { () throws(SystemFailure) in try file.resize(to: 0) }
-        hash.startOver()
+        hash?.startOver()
         state.withLock { state in
             (state.received, state.written) = (ByteRanges(), ByteRanges())
             (state.isSegmented, state.journaled, state.validated) = (false, 0, nil)
@@ -223,11 +259,12 @@ final class DiskIngest: BlobIngest {
         if state.withLock({ $0.written.frontier < count }) {
             try await store.blocking { [self] () throws(SystemFailure) in try finish() }
         }
-        return try await hash.digest(of: count)
+        return try await (hash ?? GrowingDigest(of: file, by: store.hashes)).digest(of: count)
     }
 
     /// Waits until all that was taken is in the file.
     private func finish() throws(SystemFailure) {
+        try flush()
         let writers = state.withLock { $0.writers }
         var failure: SystemFailure?
         for writer in writers {
@@ -245,7 +282,7 @@ final class DiskIngest: BlobIngest {
         }
         guard !wasClosed else { return }
         if isSmall { store.commits.leave() }
-        hash.cancel()
+        hash?.cancel()
         // What a full disk does not take is fetched again.
         try? finish()
         for writer in state.withLock({ $0.writers }) { writer.discard() }

@@ -19,7 +19,6 @@ public final class DiskStore: ModelStoring {
     public let path: String
     let root: Folder?
     let pool: BlockingPool
-    let openings: BlockingPool
     let hashes: HashService
     let writes = WriteService()
     let commits = GroupCommit()
@@ -56,12 +55,12 @@ public final class DiskStore: ModelStoring {
         useLock = try Self.prepare(root, access)
         modeMask = ~processUmask()
         pool = BlockingPool(name: "store", threads: 8)
-        openings = BlockingPool(name: "open", threads: 1)
         hashes = HashService(threads: hashThreads)
     }
 
     /// Those of the layout that were opened: to open them for each of many small files takes as long as to make the file.
     private let folders = Mutex<[String: Folder]>([:])
+    private let blobFolders = Mutex([Folder?](repeating: nil, count: 256))
 
     /// Whether the store is there at all.
     public var exists: Bool { root != nil }
@@ -154,6 +153,18 @@ public final class DiskStore: ModelStoring {
         return folders.withLock { folders in
             folders[relativePath] = folder
             return folder
+        }
+    }
+
+    /// The folder that a blob is to be in, made where it is missing. Opened once, as those of the layout.
+    func blobFolder(of digest: SHA256Digest, isDurable: Bool) throws(SystemFailure) -> Folder {
+        let index = Int(digest.leadingWord >> 24)
+        if let known = blobFolders.withLock({ $0[index] }) { return known }
+        let made = try folder(StoreLayout.blobs)
+            .folder(StoreLayout.blobFolder(digest), create: true, isDurable: isDurable)
+        return blobFolders.withLock { folders in
+            folders[index] = made
+            return made
         }
     }
 

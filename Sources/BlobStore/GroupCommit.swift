@@ -190,8 +190,7 @@ extension DiskStore {
     fileprivate func show(_ placement: Placement, isDurable: Bool) throws(SystemFailure) -> Folder? {
         let digest = placement.digest
         let partial = try folder(StoreLayout.partial)
-        let target = try folder(StoreLayout.blobs)
-            .folder(StoreLayout.blobFolder(digest), create: true, isDurable: isDurable)
+        let target = try blobFolder(of: digest, isDurable: isDurable)
         do throws(SystemFailure) { try partial.renameNew(placement.name, to: target, digest.hex) } catch {
             guard error.exists else { throw error }
             if try isPresent(digest, size: placement.size) {

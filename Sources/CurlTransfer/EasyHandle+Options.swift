@@ -104,9 +104,9 @@ extension EasyHandle {
         try unsafe setPointer(CURLOPT_WRITEDATA, context)
         try unsafe set(CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
             guard let bytes = unsafe bytes, let context = unsafe context else { return 0 }
-            let line = unsafe UnsafeRawBufferPointer(start: bytes, count: size * count)
+            let line = unsafe UnsafeRawBufferPointer(start: bytes, count: size * count).bindMemory(to: UInt8.self)
             let exchange = unsafe RunningTransfer.at(context).exchange
-            return unsafe exchange.header(String(decoding: line, as: UTF8.self)) ? line.count : refusal
+            return unsafe exchange.header(line.span) ? line.count : refusal
         }
         try unsafe set(CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
             guard let bytes = unsafe bytes, let context = unsafe context else { return 0 }

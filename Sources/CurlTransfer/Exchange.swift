@@ -62,7 +62,7 @@ final class Exchange {
     /// One header line, its end included.
     ///
     /// - Returns: false to end the request here.
-    func header(_ line: String) -> Bool {
+    func header(_ line: Span<UInt8>) -> Bool {
         guard case .head = phase else { return true }
         switch reader.take(line) {
         case .more: return true

@@ -28,6 +28,8 @@ struct Inbox<Job: Sendable>: Sendable {
     private var entries: [ID: Entry] = [:]
     private var commands: [Command] = []
     private var lastID: ID = 0
+    /// The loop waits, or is about to: it looks in here before it does.
+    private var isAwaited = false
     private(set) var isClosed = false
 
     /// Before the transfer can be cancelled.
@@ -64,8 +66,17 @@ struct Inbox<Job: Sendable>: Sendable {
 
     /// The loop takes everything; once the inbox is closed it gets no more.
     mutating func take() -> [Command] {
+        isAwaited = false
         defer { commands = [] }
         return commands
+    }
+
+    /// The loop has nothing more to do.
+    ///
+    /// - Returns: false if there is something to take; else it is woken when there is.
+    mutating func mayWait() -> Bool {
+        isAwaited = commands.isEmpty && !isClosed
+        return isAwaited
     }
 
     /// The loop is about to answer.
@@ -77,13 +88,18 @@ struct Inbox<Job: Sendable>: Sendable {
     mutating func close() -> Reply {
         if isClosed { return .nothing }
         isClosed = true
-        return .wake
+        return wake()
     }
 
-    /// One wake-up is enough for all that is posted before the loop takes it.
     private mutating func post(_ command: Command) -> Reply {
         commands.append(command)
-        return commands.count == 1 ? .wake : .nothing
+        return wake()
+    }
+
+    /// One wake-up is enough for all that is posted before the loop takes it, and none is needed while it is at work.
+    private mutating func wake() -> Reply {
+        defer { isAwaited = false }
+        return isAwaited ? .wake : .nothing
     }
 
     private mutating func withdraw(_ id: ID) -> Job? {

@@ -52,6 +52,9 @@ final class Mailbox: Sendable {
         inbox.withLock { ($0.take(), $0.isClosed) }
     }
 
+    /// For the loop: whether there is nothing to take. If so, it is woken when there is.
+    func mayWait() -> Bool { inbox.withLock { $0.mayWait() } }
+
     /// For the loop, before it answers.
     func finish(_ id: UInt64) { inbox.withLock { $0.finish(id) } }
 

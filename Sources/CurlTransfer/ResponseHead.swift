@@ -17,16 +17,20 @@ struct ResponseHead: Equatable {
     /// 100 to 199: another head follows (RFC 9110 section 15.2).
     var isInterim: Bool { (100..<200).contains(status) }
 
-    fileprivate mutating func take(name: String, value: String) {
-        switch name {
-        case "content-length": contentLengths.append(value)
-        case "content-range": contentRange = value
-        case "content-type": contentType = value
+    /// A field whose name, of whatever case, is one of those that decide anything.
+    fileprivate mutating func take(name: Span<UInt8>, value: Span<UInt8>) {
+        // By length first: most fields decide nothing, and ten thousand small files have ten each.
+        switch name.count {
+        case 4 where name.isField("etag"): entityTag = value.text
+        case 8 where name.isField("location"): location = value.text
+        case 12 where name.isField("content-type"): contentType = value.text
+        case 13 where name.isField("content-range"): contentRange = value.text
+        case 14 where name.isField("content-length"): contentLengths.append(value.text)
         // A field that comes twice is one list.
-        case "content-encoding": contentEncoding = contentEncoding.map { $0 + ", " + value } ?? value
-        case "transfer-encoding": transferEncoding = transferEncoding.map { $0 + ", " + value } ?? value
-        case "etag": entityTag = value
-        case "location": location = value
+        case 16 where name.isField("content-encoding"):
+            contentEncoding = contentEncoding.map { $0 + ", " + value.text } ?? value.text
+        case 17 where name.isField("transfer-encoding"):
+            transferEncoding = transferEncoding.map { $0 + ", " + value.text } ?? value.text
         default: break
         }
     }
@@ -51,18 +55,17 @@ struct HeadReader {
     private var bytes = 0
 
     /// Takes one line, its line end included.
-    mutating func take(_ line: String) -> Event {
+    mutating func take(_ line: Span<UInt8>) -> Event {
         if isComplete { return .more }
-        bytes += line.utf8.count
+        bytes += line.count
         if bytes > Self.limitBytes { return .refused("the answer's header has more than \(Self.limitBytes) bytes") }
-        let text = Self.trimmed(line[...])
+        let text = line.extracting(line.trimmed())
         if text.isEmpty { return endOfBlock() }
-        guard head != nil else { return statusLine(text) }
+        guard head != nil else { return statusLine(text.text) }
         // A folded line (RFC 9112 section 5.2) goes on with a field that began before; none that decides is folded.
-        guard let first = line.utf8.first, first != 0x20, first != 0x09 else { return .more }
-        if let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) {
-            let value = Self.trimmed(text[text.utf8.index(after: colon)...])
-            head?.take(name: text[..<colon].lowercased(), value: String(value))
+        if line[0] == 0x20 || line[0] == 0x09 { return .more }
+        if let colon = text.indices.first(where: { text[$0] == UInt8(ascii: ":") }) {
+            head?.take(name: text.extracting(..<colon), value: text.extracting(text.trimmed(from: colon + 1)))
         }
         return .more
     }
@@ -77,7 +80,7 @@ struct HeadReader {
         return .complete(head)
     }
 
-    private mutating func statusLine(_ text: Substring) -> Event {
+    private mutating func statusLine(_ text: String) -> Event {
         let words = text.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: true)
         guard words.count >= 2, words[0].utf8.starts(with: "HTTP/".utf8), words[1].utf8.count == 3,
             let status = Int(words[1]), (100...999).contains(status)
@@ -85,13 +88,28 @@ struct HeadReader {
         head = ResponseHead(status: status)
         return .more
     }
+}
 
-    private static func trimmed(_ text: Substring) -> Substring {
-        // By byte: "\r\n" is one Character.
-        let isSpace: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) }
-        guard let start = text.utf8.firstIndex(where: { !isSpace($0) }),
-            let end = text.utf8.lastIndex(where: { !isSpace($0) })
-        else { return "" }
-        return text[start...end]
+extension Span<UInt8> {
+    /// Where the text from there on is, without the white space around it.
+    fileprivate func trimmed(from start: Int = 0) -> Range<Int> {
+        var (start, end) = (start, count)
+        while start < end, Self.isSpace(self[start]) { start += 1 }
+        while end > start, Self.isSpace(self[end - 1]) { end -= 1 }
+        return start..<end
     }
+
+    fileprivate var text: String { unsafe withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) } }
+
+    /// Whether it is that name, lower case and as long as this, in whatever case.
+    fileprivate func isField(_ name: StaticString) -> Bool {
+        name.withUTF8Buffer { name in
+            indices.allSatisfy { index in
+                let byte = self[index]
+                return unsafe (byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte) == name[index]
+            }
+        }
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 }

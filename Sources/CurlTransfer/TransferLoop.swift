@@ -100,7 +100,8 @@ extension RunningTransfer: Sendable {}
         while let (transfer, code) = nextEnded() { ended(transfer, code) }
         sweep()
         // Connections of those who are paused are not looked at: their next turn must not wait for a stranger's bytes.
-        if running.values.contains(where: \.isPaused) { return true }
+        if throttle != nil, running.values.contains(where: \.isPaused) { return true }
+        guard mailbox.mayWait() else { return true }
         // While nothing runs only a wake-up can bring work, and poll(2) would be woken by it whenever it comes.
         let timeout = running.isEmpty ? 60_000 : Self.sweepMilliseconds
         return unsafe curl_multi_poll(multi, nil, 0, timeout, nil) == CURLM_OK

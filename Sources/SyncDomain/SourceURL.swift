@@ -75,7 +75,11 @@ public struct SourceURL: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// The URL as it may be printed, logged and reported: the values of query parameters are replaced.
-    public var redacted: String { Self.redact(text) }
+    public var redacted: String {
+        // Most have nothing to hide, and are asked for several times for each of many files.
+        let mayHide = text.utf8.contains { $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "@") }
+        return mayHide ? Self.redact(text) : text
+    }
 
     /// As ``redacted``: printing it gives no secret away.
     public var description: String { redacted }

@@ -76,8 +76,8 @@ final class ConnectionPool: Sendable {
     /// Waits until one more connection to the host may be made, and counts it. ``leave(_:)`` gives it back.
     ///
     /// - Throws: `CancellationError`; nothing is counted then.
-    func enter(_ source: SourceURL) async throws {
-        guard let key = source.host else { return }
+    func enter(_ key: HostKey?) async throws {
+        guard let key else { return }
         let id = state.withLock { state in
             state.lastID += 1
             return state.lastID

@@ -82,7 +82,7 @@ struct Fetcher {
         do throws(SyncError) {
             guard let ingest = try await begin(job) else { return FetchOutcome() }
             let file = SharedFile(
-                size: job.fetch.size, missing: ingest.missing, sources: sources.filter { $0.host != nil },
+                size: job.fetch.size, missing: ingest.missing, sources: sources.filter { $0.scheme != .file },
                 isAlone: job.fetch.size < Self.sharingBytes)
             if job.fetch.size < Self.sharingBytes { return await run(job, sources, ingest, file, turn) }
             return await share(job, sources, ingest, file, turn)
@@ -234,20 +234,21 @@ struct Fetcher {
     private func bring(
         _ job: Job, _ ingest: any BlobIngest, _ progress: inout Progress
     ) async throws(SyncError) -> SyncError? {
-        let (file, source) = (progress.file, progress.policy.source)
+        // Told once: the URL is read anew each time.
+        let (file, host) = (progress.file, progress.policy.source.host)
         var bytesPerSecond = 0.0
         var isIn = false
-        defer { if isIn { pool.leave(source.host) } }
+        defer { if isIn { pool.leave(host) } }
         while ingest.byteCount < job.fetch.size {
-            if isIn, pool.isHeld(source.host) {
-                pool.leave(source.host)
+            if isIn, pool.isHeld(host) {
+                pool.leave(host)
                 isIn = false
             }
             // Before the claim: what is claimed must not wait for a connection, least of all the first bytes that are missing.
-            if !isIn { do { try await pool.enter(source) } catch { throw .cancelled(job.subject) } }
+            if !isIn { do { try await pool.enter(host) } catch { throw .cancelled(job.subject) } }
             isIn = true
             guard let claim = file.claim(isFirst: true, bytesPerSecond: bytesPerSecond) else {
-                pool.leave(source.host)
+                pool.leave(host)
                 isIn = false
                 await file.change()
                 file.recover(ingest.missing)
@@ -256,7 +257,7 @@ struct Fetcher {
             }
             defer { file.release(claim) }
             let begun = clock.monotonic()
-            if let error = await transfer(job, ingest, claim, &progress) { return error }
+            if let error = await transfer(job, ingest, claim, host, &progress) { return error }
             let seconds = max(0.001, (clock.monotonic() - begun).seconds)
             bytesPerSecond = Double(progress.lastOutcome.bytes) / seconds
         }
@@ -267,7 +268,7 @@ struct Fetcher {
     ///
     /// - Returns: why the bytes are not all there; nil where they are.
     private func transfer(
-        _ job: Job, _ ingest: any BlobIngest, _ claim: RangeBoard.Claim, _ progress: inout Progress
+        _ job: Job, _ ingest: any BlobIngest, _ claim: RangeBoard.Claim, _ host: HostKey?, _ progress: inout Progress
     ) async -> SyncError? {
         let source = progress.policy.source
         ingest.expect(from: source)
@@ -275,7 +276,7 @@ struct Fetcher {
             url: source, expectedSize: job.fetch.size, offset: claim.range.lowerBound,
             end: claim.range.upperBound < job.fetch.size ? claim.range.upperBound : nil,
             validator: ingest.validator(for: source) ?? progress.file.validator(for: source), subject: job.subject)
-        let sink = FileSink(ingest, progress.file, claim, source, progress.meter, pool)
+        let sink = FileSink(ingest, progress.file, claim, source, host, progress.meter, pool)
         progress.asked = source
         let (startedAt, started) = (clock.wall(), clock.monotonic())
         var outcome = await ask(request, sink, progress.file, claim)

@@ -71,13 +71,13 @@ final class FileSink: TransferSink {
 
     init(
         _ ingest: any BlobIngest, _ file: SharedFile, _ claim: RangeBoard.Claim, _ source: SourceURL,
-        _ meter: FileMeter, _ pool: ConnectionPool, isHelper: Bool = false
+        _ host: HostKey?, _ meter: FileMeter, _ pool: ConnectionPool, isHelper: Bool = false
     ) {
         self.ingest = ingest
         self.file = file
         self.claim = claim
         self.source = source
-        host = source.host
+        self.host = host
         self.meter = meter
         self.pool = pool
         self.isHelper = isHelper
@@ -174,7 +174,7 @@ struct Helper {
     }
 
     private func transfer(_ claim: RangeBoard.Claim, _ source: SourceURL) async -> TransferOutcome {
-        let sink = FileSink(ingest, file, claim, source, meter, fetcher.pool, isHelper: true)
+        let sink = FileSink(ingest, file, claim, source, source.host, meter, fetcher.pool, isHelper: true)
         let request = TransferRequest(
             url: source, expectedSize: job.fetch.size, offset: claim.range.lowerBound, end: claim.range.upperBound,
             validator: ingest.validator(for: source) ?? file.validator(for: source), subject: job.subject)

@@ -12,7 +12,7 @@ public final class TaskThread: TaskExecutor {
     }
 
     private struct Queue {
-        var jobs = FIFO<Job>()
+        var jobs: [Job] = []
         var isClosed = false
         var isIdle = false
     }
@@ -26,13 +26,14 @@ public final class TaskThread: TaskExecutor {
         self.queue = queue
         thread = WorkerThread(name: name) {
             while true {
-                let next = queue.wait { queue -> Job?? in
-                    let job = queue.jobs.take()
-                    queue.isIdle = job == nil
-                    return job.map { .some($0) } ?? (queue.isClosed ? .some(nil) : nil)
+                let next = queue.wait { queue -> [Job]? in
+                    queue.isIdle = queue.jobs.isEmpty
+                    if queue.jobs.isEmpty { return queue.isClosed ? [] : nil }
+                    defer { queue.jobs = [] }
+                    return queue.jobs
                 }
-                guard let next else { return }
-                next.run()
+                if next.isEmpty { return }
+                for job in next { job.run() }
             }
         }
     }

@@ -31,6 +31,7 @@ import Testing
 
     @Test mutating func cancelBeforeTheLoopTookItWithdrawsTheJob() {
         let (a, b) = (inbox.reserve(), inbox.reserve())
+        _ = inbox.mayWait()
         #expect(text(inbox.submit(a, "a")) == "wake")
         #expect(text(inbox.submit(b, "b")) == "nothing")
         #expect(text(inbox.cancel(a)) == "end a")
@@ -42,6 +43,7 @@ import Testing
         let id = inbox.reserve()
         _ = inbox.submit(id, "a")
         _ = inbox.take()
+        _ = inbox.mayWait()
         #expect(text(inbox.cancel(id)) == "wake")
         #expect(text(inbox.take()) == ["cancel \(id)"])
     }
@@ -55,11 +57,22 @@ import Testing
         #expect(inbox.take().isEmpty)
     }
 
+    @Test mutating func loopAtWorkIsNotWokenButLooksAgainBeforeItWaits() {
+        let id = inbox.reserve()
+        #expect(text(inbox.submit(id, "a")) == "nothing")
+        #expect(inbox.mayWait() == false)
+        #expect(text(inbox.take()) == ["start \(id) a"])
+        #expect(text(inbox.cancel(id)) == "nothing")
+        #expect(inbox.mayWait() == false)
+    }
+
     @Test mutating func closedInboxTakesNoJobsAndAsksForNoWakeUps() {
         let (running, late) = (inbox.reserve(), inbox.reserve())
         _ = inbox.submit(running, "a")
         _ = inbox.take()
+        _ = inbox.mayWait()
         #expect(text(inbox.close()) == "wake")
+        #expect(inbox.mayWait() == false)
         #expect(text(inbox.close()) == "nothing")
         #expect(text(inbox.submit(late, "b")) == "end b")
         #expect(text(inbox.cancel(running)) == "nothing")

@@ -5,7 +5,7 @@ import Testing
 @Suite struct ResponseHeadTests {
     private func read(_ lines: [String]) -> [HeadReader.Event] {
         var reader = HeadReader()
-        return lines.map { reader.take($0 + "\r\n") }
+        return lines.map { reader.take(Array(($0 + "\r\n").utf8).span) }
     }
 
     @Test func fieldsThatDecideAreKeptWhateverTheirCase() {

@@ -29,12 +29,12 @@ import Testing
     @Test func thereAreNoMoreThanTheBound() async throws {
         let pool = try pool(2)
         let (one, other) = (try source("one.example"), try source("other.example"))
-        try await pool.enter(one)
-        try await pool.enter(other)
-        let waiting = Task { try await pool.enter(one) }
+        try await pool.enter(one.host)
+        try await pool.enter(other.host)
+        let waiting = Task { try await pool.enter(one.host) }
         waiting.cancel()
         await #expect(throws: CancellationError.self) { try await waiting.value }
-        let next = Task { try await pool.enter(one) }
+        let next = Task { try await pool.enter(one.host) }
         pool.leave(other.host)
         try await next.value
     }
@@ -42,10 +42,10 @@ import Testing
     @Test func aHostHasItsOwnBound() async throws {
         let pool = try pool(10, ["small.example": 1])
         let (small, other) = (try source("small.example"), try source("other.example"))
-        try await pool.enter(small)
-        let waiting = Task { try await pool.enter(small) }
+        try await pool.enter(small.host)
+        let waiting = Task { try await pool.enter(small.host) }
         // Others go past whoever waits for it.
-        for _ in 0..<9 { try await pool.enter(other) }
+        for _ in 0..<9 { try await pool.enter(other.host) }
         pool.leave(small.host)
         try await waiting.value
     }
@@ -53,22 +53,22 @@ import Testing
     @Test func nothingIsAskedOfAHostThatAskedForAPause() async throws {
         let pool = try pool(4)
         let one = try source("one.example")
-        try await pool.enter(one)
+        try await pool.enter(one.host)
         #expect(!pool.isHeld(one.host))
         pool.hold(one.host, for: .seconds(7))
         #expect(pool.isHeld(one.host))
-        try await pool.enter(one)
+        try await pool.enter(one.host)
         #expect(time.sleeps == [.seconds(7)])
         #expect(!pool.isHeld(one.host))
         // The other host was asked for nothing.
-        try await pool.enter(try source("other.example"))
+        try await pool.enter(try source("other.example").host)
         #expect(time.sleeps.count == 1)
     }
 
     @Test func hostsThatFailedAreAskedLast() async throws {
         let pool = try pool(4)
         let sources = try ["one.example", "two.example"].map(source)
-        try await pool.enter(sources[0])
+        try await pool.enter(sources[0].host)
         pool.drop(sources[0], because: SyncError(.networkTLS, "no"))
         pool.drop(sources[0], because: SyncError(.networkTLS, "no"))
         #expect(pool.ordered(sources) == [sources[1], sources[0]])
@@ -81,7 +81,7 @@ import Testing
         let one = try source("one.example")
         pool.join(file)
         _ = file.claim(isFirst: true, bytesPerSecond: 0)
-        try await pool.enter(one)
+        try await pool.enter(one.host)
         for _ in 0..<20 {
             time.advance(.milliseconds(110))
             pool.didReceive(1_000_000, from: one.host)
@@ -98,7 +98,7 @@ import Testing
         let one = try source("one.example")
         pool.join(file)
         _ = file.claim(isFirst: true, bytesPerSecond: 0)
-        try await pool.enter(one)
+        try await pool.enter(one.host)
         for _ in 0..<20 {
             time.advance(.milliseconds(110))
             pool.didReceive(40_000_000, from: one.host)
@@ -112,7 +112,7 @@ import Testing
         let pool = try pool(2)
         let file = try shared(["one.example"])
         let one = try source("one.example")
-        try await pool.enter(one)
+        try await pool.enter(one.host)
         pool.offer(file)
         // No more than the bound.
         pool.offer(file)

@@ -93,7 +93,7 @@ extension DiskStore {
     /// Whether the blob is there and can be trusted without hashing it.
     func isPresent(_ digest: SHA256Digest, size: Int64) throws(SystemFailure) -> Bool {
         let blobs = try folder(StoreLayout.blobs)
-        guard let status = try blobs.statusIfPresent("\(StoreLayout.blobFolder(digest))/\(digest.hex)") else {
+        guard let status = try blobs.statusIfPresent(StoreLayout.blobPath(digest)) else {
             return false
         }
         return isTrusted(status, digest, size: size)

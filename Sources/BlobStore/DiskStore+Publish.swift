@@ -51,6 +51,15 @@ extension DiskStore {
         }
     }
 
+    /// At once for readers: they see all of the model's files, or none.
+    public func remove(_ model: ModelName) async throws(SyncError) -> Cleaning {
+        guard exists else { return Cleaning() }
+        return try await published { () throws(PublishFailure) in
+            var publisher = try Publisher(self, Model(name: model, files: []))
+            return try publisher.remove()
+        }
+    }
+
     /// Runs `body` while no other process publishes: a model's folder is changed by one at a time.
     private func published<Value: Sendable>(
         _ body: @escaping @Sendable () throws(PublishFailure) -> Value
@@ -148,6 +157,65 @@ struct Publisher {
         tellCopies()
     }
 
+    /// The views go first, and then what tells whose they were: the other way round, a crash would leave files that are
+    /// taken for the user's own.
+    mutating func remove() throws(PublishFailure) -> Cleaning {
+        let place = StoreLayout.modelFolder(model.name)
+        let (parent, record, announced) = try PublishFailure.mapping { () throws(SystemFailure) in
+            let record = try store.recordBytes(model.name).map { bytes throws(SystemFailure) in
+                do { return try ModelRecord.decode(bytes) } catch {
+                    throw SystemFailure("read", "\(StoreLayout.records)/\(model.name).json is damaged", code: 5)
+                }
+            }
+            let parent = try? store.folder(StoreLayout.models).folder(place.parent)
+            return (parent, record, try store.announced(model.name))
+        }
+        var cleaning = Cleaning()
+        guard record != nil || announced != nil else { return cleaning }
+        if let parent, let folder = try? parent.folder(place.name) {
+            let left = announced.map { Self.left($0, in: parent, place.name) } ?? []
+            let known = (record?.files.map(\.path.text) ?? []) + left
+            cleaning.views = try views(known, in: folder)
+            try takeAway(parent, place.name, known)
+        }
+        try PublishFailure.mapping { () throws(SystemFailure) in
+            try store.removeRecord(model.name)
+            try store.folder(StoreLayout.models).removeEmpty(place.parent)
+        }
+        cleaning.models = [model.name]
+        cleaning.notes = notes
+        return cleaning
+    }
+
+    private func views(_ paths: [String], in folder: Folder) throws(PublishFailure) -> [Cleaning.Item] {
+        try PublishFailure.mapping { () throws(SystemFailure) in
+            var items: [Cleaning.Item] = []
+            for path in paths {
+                guard let status = try folder.statusIfPresent(path), status.kind != .directory else { continue }
+                items.append(
+                    Cleaning.Item(path: "\(StoreLayout.models)/\(model.name)/\(path)", bytes: status.freedBytes))
+            }
+            return items
+        }
+    }
+
+    private mutating func takeAway(_ parent: Folder, _ name: String, _ known: [String]) throws(PublishFailure) {
+        let managed = Set(known)
+        let others = try PublishFailure.mapping { () throws(SystemFailure) in
+            try parent.folder(name).files().filter { !managed.contains($0.path) }
+        }
+        guard others.isEmpty else {
+            notes.append("\(model.name): files that no manifest knows stay in its folder (\(others.count))")
+            return try exchange(parent, name, known: known, exists: true)
+        }
+        try PublishFailure.mapping { () throws(SystemFailure) in
+            let temporary = StoreLayout.temporaryName("folder")
+            try parent.renameNew(name, to: partial, temporary)
+            try parent.synchronize()
+            try partial.removeTree(temporary)
+        }
+    }
+
     private mutating func place(_ file: ModelFile, in folder: Folder) throws(PublishFailure) {
         let name = String(file.path.lastComponent)
         let parent: Folder
@@ -177,7 +245,7 @@ struct Publisher {
     }
 
     private func isCurrent(_ view: FileStatus, _ file: ModelFile) throws(SystemFailure) -> Bool {
-        let blob = try blobs.status("\(StoreLayout.blobFolder(file.sha256))/\(file.sha256.hex)")
+        let blob = try blobs.status(StoreLayout.blobPath(file.sha256))
         return view.isSameFile(as: blob) || store.isTrusted(view, file.sha256, size: file.size)
     }
 
@@ -330,76 +398,5 @@ struct Publisher {
         notes.append(
             "\(model.name): this file system has no hard links; \(copies) files were copied, and take their space twice"
         )
-    }
-}
-
-/// Gives blobs names. One thread at a time.
-private struct Linker {
-    private let store: DiskStore
-    private let blobs: Folder
-    /// Those that were opened: at most 256.
-    private var blobFolders: [String: Folder] = [:]
-    private(set) var copies = 0
-
-    init(_ store: DiskStore, _ blobs: Folder) {
-        self.store = store
-        self.blobs = blobs
-    }
-
-    /// Gives a blob a name in `folder`: a link, or a copy with the blob's mode and seal where links can't be.
-    mutating func put(_ file: ModelFile, in folder: Folder, as name: String) throws(SystemFailure) {
-        let prefix = StoreLayout.blobFolder(file.sha256)
-        let known = blobFolders[prefix]
-        let source = if let known { known } else { try blobs.folder(prefix) }
-        blobFolders[prefix] = source
-        let isLinked = try folder.placeCopy(of: file.sha256.hex, in: source, as: name)
-        guard !isLinked else { return }
-        copies += 1
-        let copy = try folder.file(name, .read)
-        try copy.setMode(0o444 & store.modeMask)
-        try? copy.setModified(seconds: Seal.seconds(for: file.sha256))
-        try copy.synchronize()
-    }
-}
-
-extension Folder {
-    /// Gives a file another name in this folder: a link where the file system has them, else a copy of its bytes.
-    ///
-    /// - Returns: whether it is a link.
-    @discardableResult
-    func placeCopy(of name: String, in source: Folder, as newName: String) throws(SystemFailure) -> Bool {
-        do {
-            try source.link(name, to: self, newName)
-            return true
-        } catch {
-            guard error.isUnsupported else { throw error }
-        }
-        let original = try source.file(name, .read)
-        let copy = try file(newName, .createNew, mode: 0o600)
-        try copy.copy(original)
-        return false
-    }
-
-    /// Exchanges two names where the file system can't do so at once: for a moment the other name is nobody's.
-    func exchangeInSteps(_ name: String, with target: Folder, _ otherName: String) throws(SystemFailure) {
-        let aside = StoreLayout.temporaryName("aside")
-        try target.rename(otherName, to: self, aside)
-        do { try rename(name, to: target, otherName) } catch {
-            try? rename(aside, to: target, otherName)
-            throw error
-        }
-        try rename(aside, to: self, name)
-    }
-
-    /// Renames a file into this folder over what has the name; a folder there is moved aside first.
-    func takeOver(_ name: String, from source: Folder, as newName: String) throws(SystemFailure) {
-        do {
-            try source.rename(name, to: self, newName)
-        } catch {
-            // What is in such a folder may be somebody's: it is moved aside, not deleted.
-            guard error.isDirectory || error.exists else { throw error }
-            try renameNew(newName, to: source, StoreLayout.temporaryName("displaced"))
-            try source.rename(name, to: self, newName)
-        }
     }
 }

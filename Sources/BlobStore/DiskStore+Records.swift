@@ -70,6 +70,36 @@ extension DiskStore {
         }
     }
 
+    func removeRecord(_ name: ModelName) throws(SystemFailure) {
+        let place = StoreLayout.record(name)
+        let records = try folder(StoreLayout.records)
+        guard let folder = try? records.folder(place.folder) else { return }
+        for name in [StoreLayout.announcement(place.file), place.file] {
+            do throws(SystemFailure) { try folder.removeFile(name) } catch { if !error.isNotFound { throw error } }
+        }
+        try folder.synchronize()
+        try records.removeEmpty(place.folder)
+    }
+
+    /// The names of all models that have a record, or an announcement of one. No record is read.
+    func recordedNames() throws(SystemFailure) -> Set<ModelName> {
+        var names: Set<ModelName> = []
+        try Self.collectNames(try folder(StoreLayout.records), [], into: &names)
+        return names
+    }
+
+    private static func collectNames(
+        _ folder: Folder, _ above: [String], into names: inout Set<ModelName>
+    ) throws(SystemFailure) {
+        for entry in try folder.entries() {
+            if entry.kind == .directory {
+                try collectNames(try folder.folder(entry.name), above + [entry.name], into: &names)
+            } else if let name = StoreLayout.model(ofRecord: entry.name, in: above) {
+                names.insert(name)
+            }
+        }
+    }
+
     private static func collect(_ folder: Folder, into out: inout [(String, [UInt8])]) throws(SystemFailure) {
         for entry in try folder.entries() {
             if entry.kind == .directory {

@@ -283,7 +283,7 @@ struct Surveyor {
                 add(
                     Question(
                         expected: file.sha256, size: file.size, isBlob: true, wasSealed: isSealed, status: status,
-                        folder: blobs, path: "\(StoreLayout.blobFolder(file.sha256))/\(file.sha256.hex)",
+                        folder: blobs, path: StoreLayout.blobPath(file.sha256),
                         places: [place]))
             }
         }

@@ -13,6 +13,8 @@ public final class DiskStore: ModelStoring {
         case inspect
         /// To change: created where it is missing.
         case change
+        /// To take out what nobody needs: by nobody else at the same time.
+        case clean
     }
 
     /// Absolute.
@@ -48,7 +50,7 @@ public final class DiskStore: ModelStoring {
         } catch {
             throw Self.cannotUse(path, error)
         }
-        guard root != nil || access == .inspect else {
+        guard root != nil || access != .change else {
             throw Self.cannotUse(path, SystemFailure("open", path, code: Self.notFound))
         }
         if let root { try Self.check(root, access) }
@@ -108,19 +110,19 @@ public final class DiskStore: ModelStoring {
     }
 
     private static func prepare(_ root: Folder?, _ access: Access) throws(SyncError) -> OpenFile? {
-        guard let root, access == .change else { return nil }
+        guard let root, access != .inspect else { return nil }
         do throws(SystemFailure) {
             for folder in StoreLayout.folders { _ = try root.folder(folder, create: true) }
             if try root.statusIfPresent(StoreLayout.versionFile) == nil {
                 try root.replace(StoreLayout.versionFile, with: StoreVersion.encode(StoreLayout.version))
             }
             let lock = try root.folder(StoreLayout.locks).file(StoreLayout.useLock, .readWriteCreate)
-            if try lock.tryLock(exclusive: false) { return lock }
+            if try lock.tryLock(exclusive: access == .clean) { return lock }
         } catch {
             throw cannotUse(root.path, error)
         }
-        throw SyncError(
-            .storeLocked, "\(root.path): the store is being cleaned by another process; run again when it has ended")
+        let what = access == .clean ? "in use by another process" : "being cleaned by another process"
+        throw SyncError(.storeLocked, "\(root.path): the store is \(what); run again when it has ended")
     }
 
     private static func cannotUse(_ path: String, _ failure: SystemFailure) -> SyncError {
@@ -177,6 +179,10 @@ public final class DiskStore: ModelStoring {
     func isVerified(_ status: FileStatus, _ digest: SHA256Digest) -> Bool {
         verified.withLock { $0[digest]?.contains { status.isUnwritten(since: $0) } ?? false }
     }
+
+    /// Makes a store that was opened for changes one that may be cleaned, if nobody else uses it. To be called last: it may lose
+    /// its share of the lock.
+    public func mayClean() -> Bool { (try? useLock?.tryLock(exclusive: true)) ?? false }
 
     /// Runs work of this store on its own threads, its failures as the store's errors.
     func blocking<Value: Sendable>(

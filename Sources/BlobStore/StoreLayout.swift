@@ -23,6 +23,9 @@ enum StoreLayout {
     /// The folder of a blob below ``blobs``: the first two hex digits.
     static func blobFolder(_ digest: SHA256Digest) -> String { String(digest.hex.prefix(2)) }
 
+    /// A blob's path below ``blobs``.
+    static func blobPath(_ digest: SHA256Digest) -> String { "\(blobFolder(digest))/\(digest.hex)" }
+
     /// Appends a blob's path below ``blobs``, with a NUL: for looking at many without making strings.
     static func appendBlobPath(_ digest: SHA256Digest, to path: inout [UInt8]) {
         digest.appendHex(to: &path)
@@ -54,6 +57,15 @@ enum StoreLayout {
 
     /// Beside a record: what a publication is about to show, until it is shown. No model's record has such a name.
     static func announcement(_ record: String) -> String { ".\(record).next" }
+
+    /// The model that a record, or an announcement, is of; nil for other files.
+    static func model(ofRecord name: String, in folders: [String]) -> ModelName? {
+        var last = name[...]
+        if last.hasPrefix("."), last.hasSuffix(".json.next") { last = last.dropFirst().dropLast(5) }
+        guard !last.hasPrefix("."), last.hasSuffix(".json") else { return nil }
+        let segments = folders.map { $0.hasSuffix("%") ? String($0.dropLast()) : $0 } + [String(last.dropLast(5))]
+        return try? ModelName(segments.joined(separator: "/"))
+    }
 
     /// A model's folder's parent below ``models``, and its own name there.
     static func modelFolder(_ name: ModelName) -> (parent: String, name: String) {

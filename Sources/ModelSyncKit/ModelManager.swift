@@ -42,12 +42,28 @@ public struct ModelManager: Sendable {
         return try await engine(store, NoTransport()).plan(manifest)
     }
 
-    /// Makes the store match the manifest, and keeps the report in the store; there the run is called `command`.
+    /// As ``plan(_:)``, and what ``apply(_:command:prune:)`` would take out of the store.
+    ///
+    /// - Throws: the store's failures; `cancelled`.
+    public func plan(_ manifest: Manifest, prune: Bool) async throws(SyncError) -> SyncPlan {
+        prune ? try await plan(try await pruned(manifest, in: try open(.inspect))) : try await plan(manifest)
+    }
+
+    /// The manifest, with all models of the store that it does not have to go.
+    private func pruned(_ manifest: Manifest, in store: DiskStore) async throws(SyncError) -> Manifest {
+        manifest.removing(Set(try await store.records().map(\.name)).subtracting(manifest.models.map(\.name)).sorted())
+    }
+
+    /// Makes the store match the manifest, and keeps the report in the store; there the run is called `command`. With
+    /// `prune`, models that the manifest does not have are taken out of the store, and the blobs that only they needed.
     ///
     /// - Throws: only what keeps a run from beginning: a store that can't be used. Everything later is in the report, also
     ///   when the task is cancelled.
-    public func apply(_ manifest: Manifest, command: String = "apply") async throws(SyncError) -> SyncReport {
+    public func apply(
+        _ manifest: Manifest, command: String = "apply", prune: Bool = false
+    ) async throws(SyncError) -> SyncReport {
         let store = try open(.change)
+        let manifest = prune ? try await pruned(manifest, in: store) : manifest
         let transport = try configuration.makeTransport(hosts: manifest.hosts)
         let thread = TaskThread(name: "engine")
         defer {
@@ -61,6 +77,7 @@ public struct ModelManager: Sendable {
                 let (results, notes) = await engine.apply(plan)
                 return (plan, results, notes)
             }
+        if prune { report.notes += await clean(store, after: report) }
         // The run has been: its report is not to be lost with a disk that is full by now.
         do throws(SyncError) { try await keep(&report, in: store) } catch {
             report.notes.append("the report could not be kept in the store: \(error.message)")
@@ -86,6 +103,70 @@ public struct ModelManager: Sendable {
         // A store on a read-only file system can be verified all the same.
         try? await keep(&report, in: store)
         return report
+    }
+
+    /// Takes out the blobs of what was removed.
+    ///
+    /// - Returns: what to tell of it.
+    private func clean(_ store: DiskStore, after report: SyncReport) async -> [String] {
+        let digests = Set(report.results.compactMap { $0.outcome == .removed ? $0.sha256 : nil })
+        if digests.isEmpty { return [] }
+        guard store.mayClean() else {
+            return ["another process uses the store: `modelsync gc` frees what nothing needs any more"]
+        }
+        let rule = GarbageRule(candidates: digests, now: clock.wall().milliseconds / 1000)
+        do throws(SyncError) {
+            let cleaning = try await store.collectGarbage(rule, isDryRun: false)
+            return ["\(cleaning.blobs.count) blobs removed, \(HumanFormat.bytes(cleaning.bytesFreed)) freed"]
+        } catch {
+            return ["what nothing needs any more could not be removed: \(error.message)"]
+        }
+    }
+
+    /// Takes models out of the store: their views and records. The blobs stay until ``collectGarbage(keeping:olderThan:isDryRun:)``.
+    ///
+    /// - Returns: what went, and how many bytes of blobs nothing refers to any more.
+    /// - Throws: `store.io` for a name that the store does not have, before anything is changed; the store's failures.
+    public func remove(_ names: [ModelName]) async throws(SyncError) -> Cleaning {
+        let store = try open(.change)
+        var digests: Set<SHA256Digest> = []
+        for name in names {
+            guard let model = try await store.record(name) else {
+                throw SyncError(
+                    .storeIO, "\(name): not in the store \(self.store); see `modelsync list`; nothing was removed")
+            }
+            digests.formUnion(model.files.map(\.sha256))
+        }
+        var cleaning = Cleaning()
+        for name in names { cleaning.add(try await store.remove(name)) }
+        cleaning.bytesUnreferenced = try await store.unreferencedBytes(among: digests)
+        return cleaning
+    }
+
+    /// Takes everything out of the store but files that no manifest knows.
+    ///
+    /// - Throws: `store.locked` while another process uses it; the store's failures.
+    public func clear() async throws(SyncError) -> Cleaning { try await open(.clean).clear() }
+
+    /// Takes out of the store what nothing needs: blobs that no applied model and none of `manifest` has, unfinished
+    /// downloads that were given up, what crashes left.
+    ///
+    /// - Parameters:
+    ///   - manifest: whose blobs are to stay as well.
+    ///   - olderThan: only what nobody has touched for so long. Nil: blobs of any age, unfinished downloads after a week,
+    ///     and no reports.
+    ///   - isDryRun: only tells what would go.
+    /// - Returns: what went, or would.
+    /// - Throws: `store.locked` while another process uses it; `store.io` for a record that can't be read. Nothing has gone
+    ///   then.
+    public func collectGarbage(
+        keeping manifest: Manifest? = nil, olderThan: Duration? = nil, isDryRun: Bool = false
+    ) async throws(SyncError) -> Cleaning {
+        let store = try open(isDryRun ? .inspect : .clean)
+        let kept = Set(manifest?.models.flatMap { $0.files.map(\.sha256) } ?? [])
+        let rule = GarbageRule(
+            kept: kept, olderThanSeconds: olderThan?.components.seconds, now: clock.wall().milliseconds / 1000)
+        return try await store.collectGarbage(rule, isDryRun: isDryRun)
     }
 
     private func keep(_ report: inout SyncReport, in store: DiskStore) async throws(SyncError) {

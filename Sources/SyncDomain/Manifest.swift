@@ -120,6 +120,17 @@ public struct Manifest: Sendable {
         mayShareDigests = true
     }
 
+    /// Models that are to go from the store: in ``models`` they have no files.
+    public private(set) var unwanted: Set<ModelName> = []
+
+    /// The same manifest, and these models, which it must not have, are to go from the store.
+    public func removing(_ names: some Sequence<ModelName>) -> Manifest {
+        var copy = self
+        copy.unwanted.formUnion(names)
+        copy.models += names.map { Model(name: $0) }
+        return copy
+    }
+
     /// The same manifest with the models that `isIncluded` picks.
     public func filter(_ isIncluded: (Model) -> Bool) -> Manifest {
         var copy = self

@@ -110,6 +110,11 @@ public protocol ModelStoring: Sendable {
     /// can't be had does not keep the others from being mended.
     func mend(_ files: [ModelFile], of model: ModelName) async throws(SyncError) -> [String]
 
+    /// Takes away the model's views and its record. Its blobs stay, and so do files that nobody knows.
+    ///
+    /// - Throws: the store's failures. A model that is not there is none.
+    func remove(_ model: ModelName) async throws(SyncError) -> Cleaning
+
     /// The absolute path of a file's view.
     func viewPath(_ path: RelativePath, of model: ModelName) -> String
 

@@ -116,7 +116,14 @@ struct Executor {
         let missing = items.filter { failure(of: $0, in: record) != nil }
         let store = store
         let entry = plan.manifest.models[model]
-        if missing.isEmpty {
+        if plan.manifest.unwanted.contains(entry.name) {
+            group.addTask {
+                .published(
+                    model: model,
+                    await Self.result { () throws(SyncError) in try await store.remove(entry.name).notes },
+                    isWhole: true)
+            }
+        } else if missing.isEmpty {
             group.addTask {
                 .published(
                     model: model, await Self.result { () throws(SyncError) in try await store.publish(entry) },

@@ -46,11 +46,12 @@ public struct Planner {
             if state.blob == .unsealed, unsealed.insert(digest).inserted { plan.unsealed.append(digest) }
             plan.items.append(item(files, state, model: index, file: position))
         }
+        let isUnwanted = manifest.unwanted.contains(manifest.models[index].name)
         for extra in found.dropped {
             plan.items.append(
                 PlanItem(
                     model: index, target: .dropped(plan.dropped.count), action: .remove,
-                    reason: "the manifest's model no longer has it"))
+                    reason: isUnwanted ? "no manifest has the model" : "the manifest's model no longer has it"))
             plan.dropped.append((index, extra))
         }
         plan.unmanaged += found.unmanaged.map { (index, $0) }

@@ -15,6 +15,8 @@ public struct FileStatus: Sendable, Hashable {
     public var allocated: Int64
     /// The last modification: seconds since 1970, and nanoseconds of the second.
     public var modified: (seconds: Int64, nanoseconds: Int64)
+    /// When bytes, names or mode last changed, in whole seconds since 1970: nobody can set it.
+    public var changed: Int64
     /// With ``inode``, which file it is. Both may come again once the file is gone.
     public var device: UInt64
     /// Unique on its device.
@@ -35,6 +37,7 @@ public struct FileStatus: Sendable, Hashable {
         // st_blocks counts in 512 bytes, whatever the file system's blocks are.
         allocated = Int64(status.st_blocks) * 512
         modified = (Int64(status.st_mtim.tv_sec), Int64(status.st_mtim.tv_nsec))
+        changed = Int64(status.st_ctim.tv_sec)
         device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)
         linkCount = UInt64(status.st_nlink)
@@ -49,7 +52,8 @@ public struct FileStatus: Sendable, Hashable {
         isSameFile(as: earlier) && kind == earlier.kind && size == earlier.size && modified == earlier.modified
     }
 
-    /// Equal where one file looks the same twice; the room that it takes is left out, since the kernel may change it by itself.
+    /// Equal where one file looks the same twice; left out are the room that it takes, which the kernel may change by itself,
+    /// and when its names changed.
     public static func == (a: FileStatus, b: FileStatus) -> Bool {
         a.isSameFile(as: b) && a.kind == b.kind && a.size == b.size && a.modified == b.modified && a.mode == b.mode
             && a.linkCount == b.linkCount

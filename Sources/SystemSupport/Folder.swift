@@ -192,6 +192,18 @@ public final class Folder: Sendable {
         guard unsafe unlinkat(descriptor, name, AT_REMOVEDIR) == 0 else { throw .last("rmdir", full(name)) }
     }
 
+    /// Removes the folder at a relative path, and those above it, as far as they are empty.
+    public func removeEmpty(_ relativePath: some StringProtocol) throws(SystemFailure) {
+        var components = relativePath.split(separator: "/")
+        while !components.isEmpty {
+            guard unsafe unlinkat(descriptor, components.joined(separator: "/"), AT_REMOVEDIR) == 0 else {
+                if errno == ENOTEMPTY || errno == EEXIST || errno == ENOENT { return }
+                throw .last("rmdir", full(components.joined(separator: "/")))
+            }
+            components.removeLast()
+        }
+    }
+
     /// Removes a file or a whole folder; nothing there is no error. Links are removed, never followed.
     public func removeTree(_ name: String) throws(SystemFailure) {
         guard let status = try statusIfPresent(name) else { return }

@@ -21,6 +21,15 @@ struct ApplyCommand: AsyncParsableCommand {
     @Flag(help: "Print the plan and change nothing.")
     var dryRun = false
 
+    @Flag(help: "Take models out of the store that the manifest does not have, and their blobs.")
+    var prune = false
+
+    func validate() throws {
+        if prune, !manifest.only.isEmpty {
+            throw ValidationError("--prune and --only do not go together: what is left out would be taken out")
+        }
+    }
+
     func run() async throws {
         var configuration = SyncConfiguration()
         network.apply(to: &configuration)
@@ -28,11 +37,13 @@ struct ApplyCommand: AsyncParsableCommand {
         configuration.options.depth = verify.depth
         let wanted = try await manifest.load(configuration)
         if dryRun {
-            let plan = try await ModelManager(store: global.store, configuration: configuration).plan(wanted)
+            let manager = ModelManager(store: global.store, configuration: configuration)
+            let plan = try await manager.plan(wanted, prune: prune)
             return PlanText(plan: plan, isVerbose: global.verbose).print()
         }
         let runner = Runner(global: global, arguments: arguments, configuration: configuration)
-        try await runner.run { manager throws(SyncError) in try await manager.apply(wanted) }
+        let prune = prune
+        try await runner.run { manager throws(SyncError) in try await manager.apply(wanted, prune: prune) }
     }
 }
 

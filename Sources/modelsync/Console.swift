@@ -42,6 +42,16 @@ struct Console: Sendable {
             }
     }
 
+    /// Whether somebody sits at standard input.
+    static var canAsk: Bool { isatty(0) == 1 }
+
+    /// Asks on standard error; anything but yes is no.
+    static func ask(_ question: String) -> Bool {
+        flush()
+        _ = writeAll(Array(question.utf8), to: 2)
+        return ["y", "yes"].contains(readLine()?.lowercased())
+    }
+
     /// A line of results on standard output.
     static func print(_ text: String) {
         write(Array(text.utf8) + [UInt8(ascii: "\n")])

@@ -16,7 +16,7 @@ struct ModelSyncCommand: ParsableCommand {
         version: "modelsync \(ModelSyncVersion.current)",
         subcommands: [
             ValidateCommand.self, PlanCommand.self, ApplyCommand.self, VerifyCommand.self, ListCommand.self,
-            ShowCommand.self, PathCommand.self,
+            ShowCommand.self, PathCommand.self, RemoveCommand.self, ClearCommand.self, CollectCommand.self,
         ])
 }
 

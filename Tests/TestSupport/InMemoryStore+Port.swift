@@ -73,6 +73,18 @@ extension InMemoryStore {
         }
     }
 
+    public func remove(_ model: ModelName) async throws(SyncError) -> Cleaning {
+        try change(.remove, model.text, .remove(model)) { state in
+            var cleaning = Cleaning()
+            guard let record = state.records.removeValue(forKey: model) else { return cleaning }
+            for file in record.files where state.views[model]?.removeValue(forKey: file.path.text) != nil {
+                cleaning.views.append(Cleaning.Item(path: "models/\(model)/\(file.path)", bytes: 0))
+            }
+            cleaning.models = [model]
+            return cleaning
+        }
+    }
+
     private static func showing(
         _ files: [ModelFile], of model: ModelName, in folder: [String: File], _ state: State
     ) throws(SyncError) -> [String: File] {

@@ -14,7 +14,7 @@ import Synchronization
 public final class InMemoryStore: ModelStoring {
     /// What can be made to fail.
     public enum Operation: Sendable, Hashable, CaseIterable {
-        case survey, ingest, begin, write, restart, commit, keepUnreferenced, adopt, publish, mend, save
+        case survey, ingest, begin, write, restart, commit, keepUnreferenced, adopt, publish, mend, remove, save
     }
 
     /// A call that came; writes are not remembered.
@@ -31,6 +31,7 @@ public final class InMemoryStore: ModelStoring {
         case reseal(SHA256Digest)
         case publish(ModelName)
         case mend([String], of: ModelName)
+        case remove(ModelName)
         case save(runID: String)
     }
 

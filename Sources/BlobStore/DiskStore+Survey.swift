@@ -18,24 +18,43 @@ extension DiskStore {
         let batch = hashes.batch()
         do throws(SyncError) {
             let survey = try await blocking { () throws(SystemFailure) in
-                try Surveyor(self, manifest, depth) { batch.add($0.job(progress)) }.look()
+                guard let budget = self.budget, depth == .full else {
+                    return try Surveyor(self, manifest, depth) { batch.add($0.job(progress)) }.look()
+                }
+                // What was verified longest ago goes first: that is known when all has been looked at.
+                var survey = try Surveyor(self, manifest, depth, trustsCopies: true) { _ in }.look()
+                survey.questions = self.ration(survey.questions, budget)
+                for (index, question) in survey.questions.enumerated() {
+                    batch.add(self.job(question, isFirst: index == 0, budget, progress))
+                }
+                return survey
             }
             let verdicts = await batch.digests()
-            if Task.isCancelled { throw .cancelled("looking at \(path)") }
-            return settle(survey, manifest, verdicts)
+            if Task.isCancelled {
+                for (question, verdict) in zip(survey.questions, verdicts) where verdict == question.expected {
+                    if question.isBlob { note(question.expected, isRight: true) }
+                }
+                throw .cancelled("looking at \(path)")
+            }
+            return settle(survey, manifest, verdicts, depth)
         } catch {
             batch.cancel()
             throw error
         }
     }
 
-    private func settle(_ survey: Surveyor.Findings, _ manifest: Manifest, _ verdicts: [SHA256Digest?]) -> Inventory {
+    private func settle(
+        _ survey: Surveyor.Findings, _ manifest: Manifest, _ verdicts: [SHA256Digest?], _ depth: VerifyDepth
+    ) -> Inventory {
+        let skipped = Set(scrubbed.withLock { $0.skipped }.keys)
         var models = survey.models
         var verified: Int64 = 0
         for (question, verdict) in zip(survey.questions, verdicts) {
+            // Its seal still says what it is.
+            if question.isBlob, question.wasSealed, skipped.contains(question.expected) { continue }
             if verdict != nil { verified += question.size }
             let isRight = verdict == question.expected
-            remember(question, isRight: isRight)
+            remember(question, isRight: isRight, depth)
             for place in question.places {
                 if question.isBlob {
                     models[place.model].files[place.file].blob =
@@ -50,8 +69,9 @@ extension DiskStore {
         return Inventory(models: models, bytesFree: survey.bytesFree, bytesVerified: verified)
     }
 
-    private func remember(_ question: Surveyor.Question, isRight: Bool) {
+    private func remember(_ question: Surveyor.Question, isRight: Bool, _ depth: VerifyDepth) {
         let (digest, status) = (question.expected, question.status)
+        if question.isBlob, depth == .full { note(digest, isRight: isRight) }
         if isRight, !question.wasSealed || !question.isBlob {
             verified.withLock { $0[digest, default: []].append(status) }
         } else if !isRight, question.wasSealed {
@@ -117,6 +137,7 @@ struct Surveyor {
     private let store: DiskStore
     private let manifest: Manifest
     private let depth: VerifyDepth
+    private let trustsCopies: Bool
     /// Told of each question as it comes up, in order.
     private let ask: (Question) -> Void
     private let blobs: Folder
@@ -131,8 +152,10 @@ struct Surveyor {
     private var viewFiles = 0
 
     init(
-        _ store: DiskStore, _ manifest: Manifest, _ depth: VerifyDepth, ask: @escaping (Question) -> Void
+        _ store: DiskStore, _ manifest: Manifest, _ depth: VerifyDepth, trustsCopies: Bool = false,
+        ask: @escaping (Question) -> Void
     ) throws(SystemFailure) {
+        self.trustsCopies = trustsCopies || depth == .quick
         self.store = store
         self.manifest = manifest
         self.depth = depth
@@ -241,11 +264,11 @@ struct Surveyor {
         if view.kind != .directory { viewFiles += 1 }
         if let status = blob.status, view.isSameFile(as: status) {
             state.view = .current
-        } else if depth == .quick, Seal.isIntact(view, file.sha256, size: file.size), blob.state == .intact {
+        } else if trustsCopies, Seal.isIntact(view, file.sha256, size: file.size), blob.state == .intact {
             // A copy, where links can't be or were lost: trusted by its own seal.
             state.view = .current
         } else if view.kind == .regular, view.size == file.size,
-            blob.state != .intact || blob.question != nil || depth == .full
+            blob.state != .intact || blob.question != nil || !trustsCopies
         {
             state.view = .other
             add(

@@ -25,6 +25,9 @@ public final class DiskStore: ModelStoring {
     let writes = WriteService()
     let commits = GroupCommit()
     let modeMask: UInt32
+    /// How much of what is sealed a full survey hashes; nil for all.
+    let budget: ScrubBudget?
+    let scrubbed = Mutex(Scrubbed())
     /// Held shared while the store is used for changes, so that nothing which cleans it runs meanwhile.
     private let useLock: OpenFile?
     /// Files whose seal is whole and whose bytes are not, by the inode that was hashed: a seal that another process
@@ -40,10 +43,14 @@ public final class DiskStore: ModelStoring {
     ///   - path: absolute; its parents are created when it is.
     ///   - access: whether it is created where it is missing.
     ///   - hashThreads: how many files are hashed at once.
+    ///   - budget: how much of what is sealed a full survey hashes; nil for all.
     /// - Throws: `store.permission` or `store.io` for a folder that can't be used, that is no store, or whose layout is
     ///   newer than this program knows. Nothing is changed then.
-    public init(path: String, access: Access, hashThreads: Int = 2) throws(SyncError) {
+    public init(
+        path: String, access: Access, hashThreads: Int = 2, budget: ScrubBudget? = nil
+    ) throws(SyncError) {
         self.path = path
+        self.budget = budget
         do throws(SystemFailure) {
             if access == .change { try Folder.create(path) }
             root = try Self.openIfPresent(path)

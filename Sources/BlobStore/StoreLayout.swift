@@ -19,6 +19,8 @@ enum StoreLayout {
     static let keptRuns = 100
     /// In ``runs``.
     static let failedHosts = "failed-hosts"
+    /// In ``runs``: see ``VerificationDates``.
+    static let verified = "verified"
 
     /// The folder of a blob below ``blobs``: the first two hex digits.
     static func blobFolder(_ digest: SHA256Digest) -> String { String(digest.hex.prefix(2)) }

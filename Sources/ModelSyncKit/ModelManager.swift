@@ -88,9 +88,12 @@ public struct ModelManager: Sendable {
     /// Hashes what the store holds of the manifest, or of all models that were ever applied, and tells what is not right.
     /// Changes nothing but to keep the report, where the store can be written.
     ///
+    /// With a budget it hashes what was verified longest ago, until the budget is spent; of the rest it looks at the seals. The
+    /// report tells how long ago the oldest verification was.
+    ///
     /// - Throws: what keeps it from beginning.
-    public func verify(_ manifest: Manifest?) async throws(SyncError) -> SyncReport {
-        let store = try open(.inspect)
+    public func verify(_ manifest: Manifest?, budget: VerifyBudget? = nil) async throws(SyncError) -> SyncReport {
+        let store = try open(.inspect, scrub(budget))
         let wanted = if let manifest { manifest } else { Manifest(applied: try await store.records()) }
         var thorough = configuration
         thorough.options.depth = .full
@@ -100,6 +103,8 @@ public struct ModelManager: Sendable {
                 let plan = try await engine.plan(wanted)
                 return (plan, engine.verdict(plan), [])
             }
+        let oldest = await store.noteVerified(now: clock.wall().milliseconds / 1000)
+        if report.error == nil { report.oldestVerification = oldest }
         // A store on a read-only file system can be verified all the same.
         try? await keep(&report, in: store)
         return report
@@ -234,8 +239,20 @@ public struct ModelManager: Sendable {
         (try? await path(of: name)) != nil
     }
 
-    private func open(_ access: DiskStore.Access) throws(SyncError) -> DiskStore {
-        try DiskStore(path: store, access: access, hashThreads: SystemSupport.processorCount())
+    private func open(
+        _ access: DiskStore.Access, _ budget: ScrubBudget? = nil
+    ) throws(SyncError) -> DiskStore {
+        try DiskStore(path: store, access: access, hashThreads: SystemSupport.processorCount(), budget: budget)
+    }
+
+    private func scrub(_ budget: VerifyBudget?) -> ScrubBudget? {
+        switch budget {
+        case .bytes(let bytes): return ScrubBudget(bytes: bytes)
+        case .time(let duration):
+            let (clock, end) = (clock, clock.monotonic() + duration)
+            return ScrubBudget { clock.monotonic() >= end }
+        case nil: return nil
+        }
     }
 
     private func builder(_ command: String) -> ReportBuilder {
@@ -249,6 +266,14 @@ public struct ModelManager: Sendable {
             store: store, transport: transport, clock: clock, options: options ?? configuration.options,
             observer: observer, taskExecutor: thread)
     }
+}
+
+/// How much of a store one verification hashes.
+public enum VerifyBudget: Sendable, Hashable {
+    /// Bytes. One blob is hashed however large it is.
+    case bytes(Int64)
+    /// No blob is begun later, but the first.
+    case time(Duration)
 }
 
 /// Hears nothing.

@@ -13,10 +13,11 @@ public enum HumanFormat {
         return unit == 0 ? "\(count) B" : "\(decimal(value, digits: digits)) \(units[unit])"
     }
 
-    /// `3.20 s`, `31.5 s`, `4 min 10 s`, `2 h 5 min`.
+    /// `3.20 s`, `31.5 s`, `4 min 10 s`, `2 h 5 min`, `9 d 3 h`.
     public static func duration(_ seconds: Double) -> String {
         guard seconds >= 59.95 else { return "\(decimal(seconds, digits: seconds < 9.95 ? 2 : 1)) s" }
         let whole = Int(min(seconds, 3.6e9).rounded())
+        if whole >= 2 * 86400 { return "\(whole / 86400) d \(whole / 3600 % 24) h" }
         return whole < 3600 ? "\(whole / 60) min \(whole % 60) s" : "\(whole / 3600) h \(whole / 60 % 60) min"
     }
 

@@ -45,6 +45,9 @@ extension SyncReport {
         writer.string(store)
         writer.key("outcome")
         writer.string(outcome.rawValue)
+        guard let oldestVerification else { return }
+        writer.key("oldest_verification")
+        writer.string(oldestVerification.description)
     }
 
     private func writeSummary(_ writer: inout JSONWriter) {

@@ -156,6 +156,8 @@ public struct SyncReport: Sendable {
     public var outcome: RunOutcome
     /// Bytes that were hashed: those that were looked at, and those that were fetched and kept.
     public var bytesVerified: Int64
+    /// Of the blobs that a verification looked at, when the one that was hashed longest ago was; nil where none was looked at.
+    public var oldestVerification: Timestamp?
     /// One for each path, in the plan's order; the unmanaged ones come last.
     public var results: [DownloadResult]
     /// Why the run failed as a whole, where it is not one file's fault.

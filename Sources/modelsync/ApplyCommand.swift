@@ -54,6 +54,7 @@ struct VerifyCommand: AsyncParsableCommand {
             Examples:
               modelsync verify
               modelsync verify manifests/default.yaml --repair
+              modelsync verify --budget 200G
             """)
 
     @Argument(
@@ -67,6 +68,16 @@ struct VerifyCommand: AsyncParsableCommand {
     @Flag(help: "Fetch again what is missing or corrupt.")
     var repair = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Hash only so much, what was verified longest ago first: bytes as 200G, or time as 30m.",
+            valueName: "bytes|time"))
+    var budget: BudgetArgument?
+
+    func validate() throws {
+        if repair && budget != nil { throw ValidationError("--repair hashes everything: it takes no --budget") }
+    }
+
     func run() async throws {
         var configuration = SyncConfiguration()
         network.apply(to: &configuration)
@@ -74,9 +85,9 @@ struct VerifyCommand: AsyncParsableCommand {
         let wanted = manifests.isEmpty ? nil : try await ManifestLoader(configuration: configuration).load(manifests)
         let runner = Runner(
             global: global, arguments: arguments, configuration: configuration, createsStore: repair)
-        let isRepair = repair
+        let (isRepair, budget) = (repair, budget?.budget)
         try await runner.run { manager throws(SyncError) in
-            isRepair ? try await manager.repair(wanted) : try await manager.verify(wanted)
+            isRepair ? try await manager.repair(wanted) : try await manager.verify(wanted, budget: budget)
         }
     }
 }

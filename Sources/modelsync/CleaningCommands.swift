@@ -123,6 +123,24 @@ struct TimeSpan: ExpressibleByArgument {
     }
 }
 
+/// What `--budget` takes: bytes with an upper-case unit, `200G`; or time with a lower-case one, `30m`.
+struct BudgetArgument: ExpressibleByArgument {
+    let budget: VerifyBudget
+
+    init?(argument: String) {
+        if let time = TimeSpan(argument: argument) {
+            budget = .time(time.duration)
+            return
+        }
+        let units: [Character: Int64] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40]
+        let unit = argument.last.flatMap { units[$0] }
+        guard let number = Int64(unit == nil ? argument : String(argument.dropLast())), number >= 0,
+            number <= Int64.max / (1 << 40)
+        else { return nil }
+        budget = .bytes(number * (unit ?? 1))
+    }
+}
+
 /// What was taken out of a store, for people and for programs.
 struct CleaningText {
     let global: GlobalOptions

@@ -127,6 +127,10 @@ struct SummaryText {
         } else if report.command == "verify" {
             text += "; \(HumanFormat.bytes(report.bytesVerified)) hashed"
         }
+        if let oldest = report.oldestVerification {
+            let seconds = Double(report.finishedAt.milliseconds - oldest.milliseconds) / 1000
+            text += seconds < 60 ? "" : "; the oldest verification is \(HumanFormat.duration(seconds)) old"
+        }
         return text + " in \(HumanFormat.duration(report.seconds))"
     }
 }

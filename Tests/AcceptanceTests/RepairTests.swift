@@ -45,6 +45,19 @@ extension AcceptanceTests.Repairing {
         }
     }
 
+    @Test func verifyHashesNoMoreThanItsBudget() async throws {
+        try await withAppliedModel { world, _, _ in
+            let nights = [try await world.verify("--budget", "100K"), try await world.verify("--budget", "0s")]
+            for night in nights { #expect(night.result.exitCode == 0, "\(night)") }
+            #expect(nights[0].report.summary["bytes_verified"] ?? 0 <= 100 << 10)
+            #expect((40_000..<80_020).contains(nights[1].report.summary["bytes_verified"] ?? 0), "\(nights[1])")
+            #expect(nights[0].report.oldest_verification != nil)
+            for wrong in ["5x", "-1", "1.5G", ""] {
+                #expect(try await world.run("verify", "--budget", wrong).exitCode == 64)
+            }
+        }
+    }
+
     @Test func verifyFindsADamagedFileAndRepairMendsIt() async throws {
         try await withAppliedModel { world, documents, manifest in
             #expect(try await world.verify().result.exitCode == 0)

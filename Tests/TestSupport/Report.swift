@@ -36,6 +36,7 @@ public struct Report: Decodable, Sendable {
 
     public let outcome: String
     public let summary: [String: Int]
+    public let oldest_verification: String?
     public let results: [Result]
     public let error: Failure?
 

@@ -1,0 +1,109 @@
+import BlobStore
+import Foundation
+import SyncDomain
+import Synchronization
+import TestSupport
+import Testing
+
+/// Verification by budget: what was verified longest ago comes first, and every blob has its turn.
+@Suite(.timeLimit(.minutes(1)))
+struct ScrubTests {
+    private let samples: [Sample]
+    private let model: Model
+
+    init() throws {
+        samples = try (0..<4).map { try Sample(1000, seed: UInt64($0)) }
+        model = try modelOf("m", Dictionary(uniqueKeysWithValues: samples.enumerated().map { ("f\($0)", $1) }))
+    }
+
+    private func withStore(_ body: (StoreWorld) async throws -> Void) async throws {
+        try await StoreWorld.with(.disk) { world in
+            for sample in samples { try await world.bring(sample) }
+            _ = try await world.store.publish(model)
+            try await body(world)
+        }
+    }
+
+    /// One night: the bytes that were hashed, what was found, and the age that was told.
+    private func night(
+        _ world: StoreWorld, _ budget: ScrubBudget?, at now: Int64
+    ) async throws -> (hashed: Int64, files: [FileInventory], oldest: Int64?) {
+        let store = try DiskStore(path: world.store.path, access: .inspect, budget: budget)
+        let found = try await store.survey(manifest(model), depth: .full) { _ in }
+        let oldest = await store.noteVerified(now: now)
+        return (found.bytesVerified, found.models[0].files, oldest.map { $0.milliseconds / 1000 })
+    }
+
+    /// In the future, so that no blob is younger.
+    private let start = Int64(Date().timeIntervalSince1970) + 86400
+
+    @Test func everyBlobHasItsTurnAndTheAgeIsTold() async throws {
+        try await withStore { world in
+            for round in 0..<2 {
+                for index in 0..<4 {
+                    let now = start + Int64(round * 4 + index)
+                    let (hashed, files, oldest) = try await night(world, ScrubBudget(bytes: 1500), at: now)
+                    #expect(hashed == 1000 && files.allSatisfy { $0.blob == .intact && $0.view == .current })
+                    // From the fourth night on, the oldest is that of three nights ago.
+                    if round > 0 || index == 3 { #expect(oldest == now - 3) } else { #expect((oldest ?? .max) < start) }
+                }
+            }
+            #expect(try await night(world, nil, at: start + 100).oldest == start + 100)
+        }
+    }
+
+    @Test func datesAreKeptApartFromBlobs() async throws {
+        try await withStore { world in
+            let before = try samples.map { try attributes(world.blobPath($0.digest)) }
+            _ = try await night(world, nil, at: start)
+            for (sample, old) in zip(samples, before) {
+                let new = try attributes(world.blobPath(sample.digest))
+                #expect(new[.modificationDate] as? Date == old[.modificationDate] as? Date)
+                #expect(world.blob(sample.digest) == sample.bytes)
+            }
+        }
+    }
+
+    @Test func aDamagedBlobIsFoundInItsTurnAndOneWithNoSealAtOnce() async throws {
+        try await withStore { world in
+            _ = try await night(world, nil, at: start)
+            var bad = samples[2].bytes
+            bad[7] ^= 1
+            try world.damage(samples[2].digest, to: bad, keepsSeal: true)
+            try world.damage(samples[3].digest, to: bad)
+            var found = 0
+            for index in 0..<3 {
+                let files = try await night(world, ScrubBudget(bytes: 1), at: start + 1 + Int64(index)).files
+                #expect(!files[3].blob.isRight)
+                if !files[2].blob.isRight { found += 1 }
+            }
+            // It stays the one verified longest ago until it is right.
+            #expect(found > 0)
+        }
+    }
+
+    @Test func noBlobIsBegunWhenTheTimeIsOverButTheFirst() async throws {
+        try await withStore { world in
+            let (hashed, files, _) = try await night(world, ScrubBudget { true }, at: start)
+            #expect(hashed == 1000 && files.allSatisfy { $0.blob == .intact })
+            let asked = Mutex(0)
+            let budget = ScrubBudget {
+                asked.withLock { count in
+                    count += 1
+                    return count > 2
+                }
+            }
+            #expect(try await night(world, budget, at: start + 1).hashed == 3000)
+        }
+    }
+
+    @Test func aListThatIsNoListIsWrittenAnew() async throws {
+        try await withStore { world in
+            try world.folder.write([0xFF, 10, 0x61], to: "store/runs/verified")
+            #expect(try await night(world, ScrubBudget(bytes: 2500), at: start).hashed == 2000)
+            let lines = String(decoding: contents("\(world.store.path)/runs/verified") ?? [], as: UTF8.self)
+                .split(separator: "\n")
+            #expect(lines.count == 2 && lines.allSatisfy { $0.hasSuffix(" \(start)") })
+        }
+    }
+}

@@ -306,6 +306,7 @@ final class DiskIngest: BlobIngest {
         try await store.blocking { [self] () throws(SystemFailure) in
             // What was reserved past the bytes goes.
             try file.resize(to: count)
+            if let sums = ChunkSums(digest, size: count, marks: hash?.marks ?? []) { store.save(sums) }
             try store.place(
                 Placement(file: file, name: StoreLayout.partialFile(self.digest), digest: digest, size: count))
             removeJournal()

@@ -13,7 +13,8 @@ extension DiskStore {
         switch opened {
         case .present: return .present
         case .busy: return .busy
-        case .ready(let file, let count):
+        case .ready(let file, var count):
+            if count == 0, size >= ChunkSums.leastBytes { count = await salvage(digest, size: size, into: file) }
             return .ready(DiskIngest(store: self, digest: digest, size: size, file: file, byteCount: count))
         }
     }

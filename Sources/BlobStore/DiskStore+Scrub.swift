@@ -52,6 +52,8 @@ struct Scrubbed {
     var wrong: Set<SHA256Digest> = []
     /// With the time from which on their bytes can't have been verified later, for those of which no date is known.
     var skipped: [SHA256Digest: Int64] = [:]
+    /// Of blobs that had none, whatever their digests turn out to be.
+    var sums: [SHA256Digest: ChunkSums] = [:]
 }
 
 extension DiskStore {
@@ -87,12 +89,25 @@ extension DiskStore {
         scrubbed.withLock { $0.skipped[question.expected] = question.status.changed }
     }
 
+    /// The question's job. Where a large blob has no chunk sums, they are taken on the way.
+    func job(_ question: Surveyor.Question, _ progress: @escaping @Sendable (Int64) -> Void) -> HashJob {
+        var job = question.job(progress)
+        let (digest, size) = (question.expected, question.size)
+        if question.isBlob, size >= ChunkSums.leastBytes, sums(of: digest, size: size) == nil {
+            job.didMark = { [weak self] marks in
+                guard let sums = ChunkSums(digest, size: size, marks: marks) else { return }
+                self?.scrubbed.withLock { $0.sums[digest] = sums }
+            }
+        }
+        return job
+    }
+
     /// The question's job, which is not begun once the budget is spent.
     func job(
         _ question: Surveyor.Question, isFirst: Bool, _ budget: ScrubBudget?,
         _ progress: @escaping @Sendable (Int64) -> Void
     ) -> HashJob {
-        var job = question.job(progress)
+        var job = job(question, progress)
         guard let budget, !isFirst, question.isBlob, question.wasSealed else { return job }
         let open = job.open
         job.open = { [weak self] () throws(SystemFailure) in
@@ -135,6 +150,7 @@ extension DiskStore {
                 oldest = min(oldest ?? .max, dates.seconds[digest] ?? changed)
             }
             keep(dates)
+            for (digest, sums) in scrubbed.sums where scrubbed.right.contains(digest) { save(sums) }
             return oldest.map { Timestamp(milliseconds: $0 * 1000) }
         }
     }

@@ -19,7 +19,7 @@ extension DiskStore {
         do throws(SyncError) {
             let survey = try await blocking { () throws(SystemFailure) in
                 guard let budget = self.budget, depth == .full else {
-                    return try Surveyor(self, manifest, depth) { batch.add($0.job(progress)) }.look()
+                    return try Surveyor(self, manifest, depth) { batch.add(self.job($0, progress)) }.look()
                 }
                 // What was verified longest ago goes first: that is known when all has been looked at.
                 var survey = try Surveyor(self, manifest, depth, trustsCopies: true) { _ in }.look()

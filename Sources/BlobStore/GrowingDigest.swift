@@ -11,6 +11,8 @@ final class GrowingDigest: Sendable {
         var stream: (any HashStreaming)?
         /// Of all the bytes that are there, once it is known.
         var known: SHA256Digest?
+        /// The hash values that led to it.
+        var marks: [SHA256Digest] = []
     }
 
     private let open: @Sendable () -> any HashStreaming
@@ -25,7 +27,7 @@ final class GrowingDigest: Sendable {
     /// Says that so many contiguous bytes are there.
     func advance(to count: Int64) {
         let stream = state.withLock { state in
-            state.known = nil
+            (state.known, state.marks) = (nil, [])
             return begun(&state)
         }
         stream.advance(to: count)
@@ -44,13 +46,16 @@ final class GrowingDigest: Sendable {
         let stream = state.withLock { begun(&$0) }
         do throws(SyncError) {
             let got = try await stream.digest(of: count)
-            state.withLock { $0 = State(known: got) }
+            state.withLock { $0 = State(known: got, marks: stream.marks) }
             return got
         } catch {
             state.withLock { $0.stream = nil }
             throw error
         }
     }
+
+    /// The hash values after each chunk, once the digest is known.
+    var marks: [SHA256Digest] { state.withLock { $0.marks } }
 
     /// The bytes are no longer those that were hashed.
     func startOver() {

@@ -19,6 +19,12 @@ public struct SHA256Digest: Sendable, Hashable, Comparable, CustomStringConverti
         self.words = (pair(0), pair(2), pair(4), pair(6))
     }
 
+    /// The eight words of the hash value, as ``init(words:)`` takes them.
+    public var hashWords: SIMD8<UInt32> {
+        func pair(_ word: UInt64) -> [UInt32] { [UInt32(word >> 32), UInt32(truncatingIfNeeded: word)] }
+        return SIMD8(pair(words.0) + pair(words.1) + pair(words.2) + pair(words.3))
+    }
+
     /// - Parameter hex: 64 hex digits of either case, ASCII, nothing around them.
     /// - Throws: ``InvalidValue`` with what was got instead.
     public init(hex: some Sequence<UInt8>) throws(InvalidValue) {

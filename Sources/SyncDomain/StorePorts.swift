@@ -73,6 +73,8 @@ public protocol HashStreaming: Sendable {
     ///
     /// - Throws: `store.io` if the file can't be read or is shorter; `cancelled` if the task or the stream is.
     func digest(of count: Int64) async throws(SyncError) -> SHA256Digest
+    /// The hash values after each ``ChunkSums/chunkBytes`` that have been hashed so far, in order.
+    var marks: [SHA256Digest] { get }
     /// Ends the stream: whoever awaits its digest gets `cancelled`. A second call does nothing.
     func cancel()
 }

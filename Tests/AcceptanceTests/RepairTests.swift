@@ -58,6 +58,22 @@ extension AcceptanceTests.Repairing {
         }
     }
 
+    @Test(.needsNginx) func threeRottenBytesOfALargeFileCostThreeChunks() async throws {
+        try await World.served { world, nginx in
+            let document = try world.document("large.bin", 40 << 20, seed: 1)
+            let manifest = try world.manifest(.init("m/one", files: [document.file(nginx.http)]))
+            #expect(try await world.apply(manifest).result.exitCode == 0)
+            try damage(world.blob(document)) { bytes in
+                for offset in [7, 20 << 20, (40 << 20) - 1] { bytes[offset] ^= 4 }
+            }
+            let run = try await world.apply(manifest)
+            #expect(run.result.exitCode == 0 && run.report.names("repaired") == ["m/one/large.bin"], "\(run)")
+            #expect(run.report.summary["bytes_downloaded"] == 12 << 20, "\(run)")
+            try world.expectInPlace(document, "m/one")
+            #expect(try await world.verify().result.exitCode == 0)
+        }
+    }
+
     @Test func verifyFindsADamagedFileAndRepairMendsIt() async throws {
         try await withAppliedModel { world, documents, manifest in
             #expect(try await world.verify().result.exitCode == 0)

@@ -9,6 +9,8 @@ struct HashJob: Sendable {
     var open: @Sendable () throws(SystemFailure) -> OpenFile
     /// Called on a hash thread with the bytes just hashed.
     var progress: @Sendable (Int64) -> Void
+    /// Called with the hash values after each chunk, before the digest is told. Nil where nobody asks.
+    var didMark: (@Sendable ([SHA256Digest]) -> Void)?
 }
 
 /// Whole files that are hashed in the order in which they are added, and answered all together.

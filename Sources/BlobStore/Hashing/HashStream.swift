@@ -41,6 +41,8 @@ final class HashStream: HashStreaming {
         var available: Int64 = 0
         var end: Int64?
         var hashed = HashState()
+        /// The hash values after each chunk.
+        var marks: [SHA256Digest] = []
         var phase = Phase.idle
         var file: OpenFile?
         var pages: PageCare?
@@ -71,6 +73,7 @@ final class HashStream: HashStreaming {
     private let queue: HashQueue
     private let open: (@Sendable () throws(SystemFailure) -> OpenFile)?
     private let progress: (@Sendable (Int64) -> Void)?
+    private let didMark: (@Sendable ([SHA256Digest]) -> Void)?
     private let batch: HashBatch?
     private let state: Mutex<State>
 
@@ -78,6 +81,7 @@ final class HashStream: HashStreaming {
     init(_ queue: HashQueue, _ file: OpenFile, progress: (@Sendable (Int64) -> Void)?) {
         self.queue = queue
         self.progress = progress
+        didMark = nil
         open = nil
         batch = nil
         state = Mutex(State(file: file))
@@ -89,6 +93,7 @@ final class HashStream: HashStreaming {
         self.batch = batch
         open = job.open
         progress = job.progress
+        didMark = job.didMark
         let pages = job.size >= PageCare.threshold ? PageCare(size: job.size) : nil
         state = Mutex(
             State(available: job.size, end: job.size, phase: .queued, pages: pages, answer: answer))
@@ -137,6 +142,8 @@ final class HashStream: HashStreaming {
         if let known { answer(known) } else { perform(action) }
     }
 
+    var marks: [SHA256Digest] { state.withLock { $0.marks } }
+
     func cancel() {
         // The path is known once the file is open, and nobody waits for the answer before.
         complete(.failure(.cancelled(state.withLock { $0.file?.path } ?? "hashing")))
@@ -151,6 +158,7 @@ final class HashStream: HashStreaming {
             return (state.answer.take(), state.file.take(), state.isGrowing)
         }
         if isLeaving { queue.leave() }
+        if case .success = outcome { didMark?(marks) }
         // Closed now, not when the last lets go of the stream; and not under the lock: close(2) may take its time.
         withExtendedLifetime(file) {}
         answer?(outcome)
@@ -209,6 +217,11 @@ extension HashStream {
         guard let file = try open?() else { return nil }
         state.withLock { $0.file = $0.outcome == nil ? file : nil }
         return file
+    }
+
+    /// The next chunk has been hashed.
+    func mark(_ hash: SIMD8<UInt32>) {
+        state.withLock { $0.marks.append(SHA256Digest(words: hash)) }
     }
 
     func report(_ bytes: Int64) {

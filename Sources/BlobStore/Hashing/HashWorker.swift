@@ -79,7 +79,9 @@ struct HashWorker {
         let seat = seats[index]
         guard !seat.stream.isOver, let file = try seat.stream.openFile() else { return false }
         let most = LaneBank.bufferBytes(lanes: seats.count)
-        let count = Int(min(Int64(most), seat.upTo - seat.byteCount))
+        // A mark is taken where a buffer ends.
+        let toMark = ChunkSums.chunkBytes - seat.byteCount % ChunkSums.chunkBytes
+        let count = Int(min(Int64(most), seat.upTo - seat.byteCount, toMark))
         let got = try bank.fill(seat.lane, from: file, at: seat.byteCount, count: count)
         // Somebody cut the file under us: its bytes are not those that were promised.
         guard got == count else { throw SystemFailure("read", "\(file.path) ended early", code: 5) }
@@ -105,6 +107,9 @@ struct HashWorker {
         seats[index].unreported += seats[index].byteCount - before
         seats[index].blocks -= blocks
         let seat = seats[index]
+        if seat.blocks == 0, !seat.isPadded, seat.byteCount % ChunkSums.chunkBytes == 0 {
+            seat.stream.mark(bank.hash(of: seat.lane))
+        }
         guard seat.blocks == 0, seat.isPadded || seat.byteCount == seat.upTo else {
             if seat.unreported >= Self.reportBytes { report(index) }
             return false

@@ -1,0 +1,237 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// An update of a store that holds an older version, killed before each call that changes something, or with each such call
+/// failing. A sample of what `make crash` runs, unless the environment asks for all.
+@Suite(.serialized, .timeLimit(.minutes(60)), .enabled(if: CrashWorld.isPossible, "needs a C compiler and no sanitizer"))
+struct CrashTests {
+    private static let isFull = ProcessInfo.processInfo.environment["MODELSYNC_CRASH"] == "full"
+
+    /// Of so many calls those to hit: all of them, or about as many as asked for, spread.
+    private func sample(_ count: Int, _ wanted: Int) -> [Int] {
+        Self.isFull ? Array(1...count) : Array(stride(from: 1 + count % 3, through: count, by: max(1, count / wanted)))
+    }
+
+    @Test func everyKillLeavesAStoreThatIsValidAndThatTheNextRunCompletes() async throws {
+        try await CrashWorld.with { world in
+            let count = try await world.calls().count
+            #expect(count > 80)
+            var (tried, bad) = (0, 0)
+            for index in sample(count, 14) {
+                let store = try world.oldStore()
+                let killed = try await world.apply(store) { $0.at = index }
+                // Threads take turns: now and then a run has a call less.
+                if killed.status != .exited(0) { #expect(killed.status == .signalled(SIGKILL), "\(killed)") }
+                tried += 1
+                bad += try await world.expectRecovers(store, "killed before call \(index) of \(count)")
+            }
+            print("crash: \(tried) kills, bad outcomes: \(bad)")
+        }
+    }
+
+    @Test func everyCallThatFailsIsToldAndNothingIsLost() async throws {
+        try await CrashWorld.with { world in
+            let calls = try await world.calls()
+            let errors: [Int32] = [ENOSPC, EIO, EDQUOT, EMLINK, EPERM, EINTR]
+            var (tried, bad) = (0, 0)
+            for index in sample(calls.count, 12) {
+                for error in Self.isFull ? errors : [errors[index % errors.count]] {
+                    let store = try world.oldStore()
+                    let what = "call \(index) of \(calls.count) fails with \(error)"
+                    let run = try await world.apply(store) { ($0.at, $0.error) = (index, error) }
+                    tried += 1
+                    bad += world.expectClean(run, what)
+                    bad += try await world.expectRecovers(store, what)
+                }
+            }
+            print("crash: \(tried) failing calls, bad outcomes: \(bad)")
+        }
+    }
+
+    @Test(arguments: ["pwrite", "fsync", "renameat2", "linkat"])
+    func aDiskThatIsFullFromThereOnLosesNothing(_ call: String) async throws {
+        try await CrashWorld.with { world in
+            for index in Self.isFull ? Array(1...6) : [1, 3] {
+                let store = try world.oldStore()
+                let what = "\(call) \(index) and all later ones find no room"
+                let run = try await world.apply(store) { plan in
+                    (plan.call, plan.at, plan.error, plan.hitsAllAfter) = (call, index, ENOSPC, true)
+                }
+                _ = world.expectClean(run, what)
+                _ = try await world.expectRecovers(store, what)
+            }
+        }
+    }
+
+    /// What a power cut must not undo: bytes before the name, names before what shows them.
+    @Test func whatANameStandsForIsDurableBeforeIt() async throws {
+        try await CrashWorld.with { world in
+            var unsynchronised: Set<String> = []
+            var names: Set<String> = []
+            var violations: [String] = []
+            for call in try await world.calls() {
+                let folder = (call.path as NSString).deletingLastPathComponent
+                switch call.name {
+                case "pwrite", "ftruncate", "fchmod", "futimens": unsynchronised.insert(call.path)
+                case "openat", "mkdirat": names.insert(folder)
+                case "linkat": names.insert((call.other as NSString).deletingLastPathComponent)
+                case "fsync":
+                    unsynchronised.remove(call.path)
+                    names.remove(call.path)
+                case "syncfs": (unsynchronised, names) = ([], [])
+                case "renameat", "renameat2":
+                    let target = (call.other as NSString).deletingLastPathComponent
+                    let isDurable = call.other.contains("/blobs/") || call.other.contains("/records/")
+                    if isDurable, unsynchronised.contains(call.path) {
+                        violations.append("\(call.path) was renamed to \(call.other) before its bytes were durable")
+                    }
+                    let isModel = call.other.contains("/models/")
+                    if isModel, names.contains(where: { $0.hasPrefix(call.path) || $0.contains("/blobs/") }) {
+                        violations.append("\(call.other) is shown before names in it, or of blobs, were durable: \(names)")
+                    }
+                    names.insert(target)
+                default: break
+                }
+            }
+            #expect(violations.isEmpty, "\(violations.joined(separator: "\n"))")
+        }
+    }
+}
+
+/// A store that holds an older version of three models, and the manifest of a newer one.
+private struct CrashWorld {
+    static let isPossible = FaultShim.path != nil && !isSanitized
+
+    /// The sanitizers' own functions stand between the program and libc.
+    private static let isSanitized = ["TSAN_OPTIONS", "ASAN_OPTIONS"].contains {
+        ProcessInfo.processInfo.environment[$0] != nil
+    }
+
+    struct Call {
+        let name: String
+        let path: String
+        let other: String
+    }
+
+    let world: World
+    /// By model: the digest at each path.
+    let old: [String: [String: String]]
+    let new: [String: [String: String]]
+    let newManifest: String
+
+    static func with(_ body: (CrashWorld) async throws -> Void) async throws {
+        try await World.with { world in
+            let same = try world.document("same.bin", 1_500_000, seed: 1)
+            let (a1, a2) = (try world.document("a1.bin", 100_000, seed: 2), try world.document("a2.bin", 110_000, seed: 3))
+            let gone = try world.document("gone.bin", 30_000, seed: 4)
+            let large = try world.document("large.bin", 2_200_000, seed: 5)
+            let small = try (0..<6).map { try world.document("s\($0).bin", 1000 + $0, seed: UInt64(10 + $0)) }
+            func set(_ files: [(String, Document)]) -> [ManifestText.File] {
+                files.map { $0.1.file("documents", path: $0.0) }
+            }
+            let two = [("x.bin", small[0])]
+            let oldOne = [("d/a.bin", a1), ("same.bin", same), ("gone.bin", gone)]
+            let newOne = [("d/a.bin", a2), ("same.bin", same), ("e/large.bin", large)]
+            let three = small.dropFirst().map { ($0.name, $0) }
+            let oldManifest = try world.manifest(
+                .init("m/one", files: set(oldOne)), .init("m/two", files: set(two)), named: "old.yaml")
+            let newManifest = try world.manifest(
+                .init("m/one", files: set(newOne)), .init("m/two", files: set(two)), .init("m/three", files: set(three)),
+                named: "new.yaml")
+            func digests(_ files: [(String, Document)]) -> [String: String] {
+                Dictionary(uniqueKeysWithValues: files.map { ($0.0, $0.1.sha256) })
+            }
+            let first = try await world.apply(oldManifest)
+            #expect(first.result.exitCode == 0, "\(first)")
+            try world.folder.write("mine", to: "store/models/m/one/note.txt")
+            try FileManager.default.moveItem(atPath: world.store, toPath: world.folder.appending("template"))
+            try await body(
+                CrashWorld(
+                    world: world, old: ["m/one": digests(oldOne), "m/two": digests(two), "m/three": [:]],
+                    new: ["m/one": digests(newOne), "m/two": digests(two), "m/three": digests(three)],
+                    newManifest: newManifest))
+        }
+    }
+
+    /// A copy of the store with the older version.
+    func oldStore() throws -> String {
+        let store = world.folder.appending("store")
+        try? FileManager.default.removeItem(atPath: store)
+        // Hard links stay what they are.
+        _ = try Tool.run("cp", ["-a", world.folder.appending("template"), store])
+        return store
+    }
+
+    /// The update, with something in its way.
+    func apply(_ store: String, _ plan: (inout FaultShim.Plan) -> Void = { _ in }) async throws -> ProgramResult {
+        var faults = FaultShim.Plan(root: store)
+        plan(&faults)
+        var program = world.program
+        program.environment.merge(faults.environment) { $1 }
+        return try await program.run(["apply", newManifest, "--store", store, "--progress", "none"])
+    }
+
+    /// The calls of the update that change something, in order.
+    func calls() async throws -> [Call] {
+        let log = world.folder.appending("calls")
+        try? FileManager.default.removeItem(atPath: log)
+        let run = try await apply(try oldStore()) { $0.log = log }
+        guard run.exitCode == 0 else { throw ToolFailure("\(run)") }
+        return try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").map { line in
+            let words = line.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+            return Call(name: words[1], path: words[2], other: words[3])
+        }
+    }
+
+    /// The program ended by itself, and told what went wrong.
+    ///
+    /// - Returns: how many expectations were not met.
+    func expectClean(_ run: ProgramResult, _ what: String) -> Int {
+        let codes: [Int32] = [0, 1, 73, 74, 75]
+        let isTold = run.exitCode == 0 || run.standardError.contains("error: ")
+        let isClean = run.exitCode.map(codes.contains) == true && isTold
+        #expect(isClean, "\(what): \(run)")
+        return isClean ? 0 : 1
+    }
+
+    /// The store is valid now, and the next run completes the update and leaves nothing behind.
+    ///
+    /// - Returns: how many expectations were not met.
+    func expectRecovers(_ store: String, _ what: String) async throws -> Int {
+        var bad = try problems(store, [old, new])
+        let next = try await world.program.run(["apply", newManifest, "--store", store, "--progress", "none"])
+        if next.exitCode != 0 { bad.append("the next run failed: \(next)") }
+        bad += try problems(store, [new])
+        let verified = try await world.program.run(["verify", newManifest, "--store", store, "--progress", "none"])
+        if verified.exitCode != 0 { bad.append("verify failed: \(verified)") }
+        let swept = try await world.program.run(["gc", "--older-than", "0s", "--store", store])
+        let left = tree(store + "/partial")
+        if swept.exitCode != 0 || !left.isEmpty { bad.append("gc left \(left): \(swept)") }
+        #expect(bad.isEmpty, "\(what):\n\(bad.joined(separator: "\n"))")
+        return bad.count
+    }
+
+    /// What is wrong with blobs and views, each model of which must show one of the sets, whole.
+    private func problems(_ store: String, _ sets: [[String: [String: String]]]) throws -> [String] {
+        var bad: [String] = []
+        for (path, digest) in try digests(store + "/blobs/sha256") where (path as NSString).lastPathComponent != digest {
+            bad.append("the blob \(path) has the bytes of \(digest)")
+        }
+        for model in ["m/one", "m/two", "m/three"] {
+            var shown = try digests("\(store)/models/\(model)")
+            if model == "m/one", shown.removeValue(forKey: "note.txt") == nil { bad.append("the user's file is gone") }
+            if !sets.contains(where: { $0[model] == shown }) { bad.append("\(model) shows \(shown)") }
+        }
+        return bad
+    }
+
+    /// The digest of each file below the folder, by its path from there.
+    private func digests(_ folder: String) throws -> [String: String] {
+        let paths = tree(folder).filter { !$0.hasSuffix("Directory") }.map { String($0.prefix { $0 != " " }) }
+        if paths.isEmpty { return [:] }
+        let lines = try Tool.run("sha256sum", ["--zero", "--"] + paths.map { "\(folder)/\($0)" }).split(separator: "\0")
+        return Dictionary(uniqueKeysWithValues: zip(paths, lines.map { String($0.prefix(64)) }))
+    }
+}

@@ -4,7 +4,7 @@ internal import SystemSupport
 
 /// What a later run must know of a partial and can't see in it: whose bytes they are, and which are there.
 extension DiskIngest {
-    private var journalName: String { StoreLayout.journalFile(digest) }
+    private var journalName: String { StoreLayout.journalFile(digest, store.owner) }
 
     func readJournal() -> PartialJournal? {
         guard !isSmall,

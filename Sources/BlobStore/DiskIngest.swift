@@ -229,7 +229,8 @@ final class DiskIngest: BlobIngest {
         if state.withLock({ $0.written.frontier < size }) {
             try await store.blocking { [self] () throws(SystemFailure) in try finish() }
         }
-        let placement = Placement(file: file, name: StoreLayout.partialFile(digest), digest: digest, size: size)
+        let placement = Placement(
+            file: file, name: StoreLayout.partialFile(digest, store.owner), digest: digest, size: size)
         let result = try await store.commits.commit(placement, in: store)
         if result == .committed { didPlace() }
         return result
@@ -295,9 +296,10 @@ final class DiskIngest: BlobIngest {
             }
             // Gives back the room that was reserved past the bytes: else what is missing needs it a second time.
             try? file.resize(to: end)
+            store.giveBack(digest)
         } else {
             removeJournal()
-            try? store.folder(StoreLayout.partial).removeFile(StoreLayout.partialFile(self.digest))
+            try? store.folder(StoreLayout.partial).removeFile(StoreLayout.partialFile(digest, store.owner))
         }
         file.unlock()
     }
@@ -308,7 +310,8 @@ final class DiskIngest: BlobIngest {
             try file.resize(to: count)
             if let sums = ChunkSums(digest, size: count, marks: hash?.marks ?? []) { store.save(sums) }
             try store.place(
-                Placement(file: file, name: StoreLayout.partialFile(self.digest), digest: digest, size: count))
+                Placement(
+                    file: file, name: StoreLayout.partialFile(self.digest, store.owner), digest: digest, size: count))
             removeJournal()
         }
         didPlace()

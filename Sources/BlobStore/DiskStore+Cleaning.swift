@@ -122,7 +122,7 @@ private struct Sweeper {
                 guard let digest = try? SHA256Digest(hex: entry.name), mayGo(digest) else { continue }
                 let status = try folder.statusIfPresent(entry.name)
                 guard let status, status.kind == .regular, evenNamed || status.linkCount == 1,
-                    rule.isOld(status.changed)
+                    rule.isOld(status.changed, orElse: youngest), youngest == 0 || status.changed <= rule.now - youngest
                 else { continue }
                 if !isDryRun { try folder.removeFile(entry.name) }
                 cleaning.blobs.append(
@@ -132,6 +132,9 @@ private struct Sweeper {
             }
         }
     }
+
+    /// Where locks do nothing, an apply that runs may be about to need what nothing names yet.
+    private var youngest: Int64 { store.owner.isEmpty || rule.now == .max ? 0 : 86400 }
 
     private func mayGo(_ digest: SHA256Digest) -> Bool {
         !wanted.contains(digest) && (rule.candidates?.contains(digest) ?? true)
@@ -184,7 +187,10 @@ private struct Sweeper {
         }
         // A journal goes with its partial; one that has none is of no use.
         let isOrphan = name.hasSuffix(".json") && (try? partial.status(name.dropLast(5) + ".part")) == nil
-        guard isOrphan || ["view-", "adopt-"].contains(where: name.hasPrefix) || Self.isTemporary(name) else { return }
+        // Of a store where locks do nothing.
+        let isOwned = name.hasSuffix(".part") && rule.isOld(status.modified.seconds, orElse: GarbageRule.partialSeconds)
+        guard isOrphan || isOwned || ["view-", "adopt-"].contains(where: name.hasPrefix) || Self.isTemporary(name)
+        else { return }
         if !isDryRun { try partial.removeFile(name) }
         tell(name, status)
     }

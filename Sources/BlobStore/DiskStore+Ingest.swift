@@ -27,7 +27,8 @@ extension DiskStore {
 
     private func openPartial(_ digest: SHA256Digest, size: Int64) throws(SystemFailure) -> Opened {
         let folder = try folder(StoreLayout.partial)
-        let name = StoreLayout.partialFile(digest)
+        let name = StoreLayout.partialFile(digest, owner)
+        if !owner.isEmpty { take(digest, in: folder) }
         unsealIfRotten(digest)
         while true {
             guard let (file, opened) = try openOwn(name, in: folder) else { continue }
@@ -44,6 +45,21 @@ extension DiskStore {
             if status.size > size { try file.resize(to: 0) }
             return .ready(file, byteCount: status.size > size ? 0 : status.size)
         }
+    }
+
+    /// Where locks do nothing, who renames a partial has it: one alone can.
+    private func take(_ digest: SHA256Digest, in folder: Folder) {
+        let (name, journal) = (StoreLayout.partialFile(digest), StoreLayout.journalFile(digest))
+        guard (try? folder.rename(name, to: folder, StoreLayout.partialFile(digest, owner))) != nil else { return }
+        try? folder.rename(journal, to: folder, StoreLayout.journalFile(digest, owner))
+    }
+
+    /// Gives it back for a later run. First what tells which bytes are there: without it all would seem to be.
+    func giveBack(_ digest: SHA256Digest) {
+        guard !owner.isEmpty, let folder = try? folder(StoreLayout.partial) else { return }
+        try? folder.rename(
+            StoreLayout.journalFile(digest, owner), to: folder, StoreLayout.journalFile(digest))
+        try? folder.rename(StoreLayout.partialFile(digest, owner), to: folder, StoreLayout.partialFile(digest))
     }
 
     /// Views share the rotten blob's inode: their seal must be broken before the blob is replaced, or a crash in

@@ -133,7 +133,12 @@ struct Publisher {
             try PublishFailure.mapping { () throws(SystemFailure) in try store.writeRecord(model) }
         } else {
             let left = announced.map { Self.left($0, in: parent, name) } ?? []
-            try exchange(parent, name, known: (record?.files.map(\.path.text) ?? []) + left, exists: exists)
+            let known = (record?.files.map(\.path.text) ?? []) + left
+            do throws(PublishFailure) { try exchange(parent, name, known: known, exists: exists) } catch {
+                // Where locks do nothing, another process may have shown the model meanwhile.
+                guard !exists, (try? parent.status(name)) != nil else { throw error }
+                try publish()
+            }
         }
     }
 

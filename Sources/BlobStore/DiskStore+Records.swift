@@ -53,7 +53,13 @@ extension DiskStore {
     func confirm(_ model: Model) throws(SystemFailure) {
         let place = StoreLayout.record(model.name)
         let folder = try folder(StoreLayout.records).folder(place.folder)
-        try folder.rename(StoreLayout.announcement(place.file), to: folder, place.file)
+        do throws(SystemFailure) {
+            try folder.rename(StoreLayout.announcement(place.file), to: folder, place.file)
+        } catch {
+            // Where locks do nothing, another process may have made it its record: this one's comes after.
+            guard error.isNotFound else { throw error }
+            return try writeRecord(model)
+        }
         try folder.synchronize()
     }
 

@@ -41,7 +41,7 @@ extension DiskStore {
                 return try partial.status().size
             } catch {
                 try? partial.resize(to: 0)
-                try? folder(StoreLayout.partial).removeFile(StoreLayout.journalFile(digest))
+                try? folder(StoreLayout.partial).removeFile(StoreLayout.journalFile(digest, owner))
                 return 0
             }
         }
@@ -49,7 +49,7 @@ extension DiskStore {
 
     private func write(_ ranges: ByteRanges, to folder: Folder, _ digest: SHA256Digest) throws(SystemFailure) {
         guard let journal = PartialJournal(nil, nil, ranges) else { return }
-        try folder.replace(StoreLayout.journalFile(digest), with: journal.encoded, mode: 0o600, isDurable: false)
+        try folder.replace(StoreLayout.journalFile(digest, owner), with: journal.encoded, mode: 0o600, isDurable: false)
     }
 }
 

@@ -30,6 +30,8 @@ public final class DiskStore: ModelStoring {
     let scrubbed = Mutex(Scrubbed())
     /// Held shared while the store is used for changes, so that nothing which cleans it runs meanwhile.
     private let useLock: OpenFile?
+    /// Empty where locks work. Else what makes the names of this store's partials its own.
+    let owner: String
     /// Files whose seal is whole and whose bytes are not, by the inode that was hashed: a seal that another process
     /// has set since is another file's.
     let rotten = Mutex<[SHA256Digest: Set<UInt64>]>([:])
@@ -62,6 +64,7 @@ public final class DiskStore: ModelStoring {
         }
         if let root { try Self.check(root, access) }
         useLock = try Self.prepare(root, access)
+        owner = try Self.owner(useLock, in: root)
         modeMask = ~processUmask()
         pool = BlockingPool(name: "store", threads: 8)
         hashes = HashService(threads: hashThreads)
@@ -130,6 +133,20 @@ public final class DiskStore: ModelStoring {
         }
         let what = access == .clean ? "in use by another process" : "being cleaned by another process"
         throw SyncError(.storeLocked, "\(root.path): the store is \(what); run again when it has ended")
+    }
+
+    /// Where flock(2) does nothing, as on some network file systems, a lock that is held can be had a second time.
+    private static func owner(_ lock: OpenFile?, in root: Folder?) throws(SyncError) -> String {
+        guard let lock else { return "" }
+        do throws(SystemFailure) {
+            guard let second = try root?.folder(StoreLayout.locks).file(StoreLayout.useLock, .readWriteCreate),
+                try second.tryLock(exclusive: true)
+            else { return "" }
+            second.unlock()
+        } catch {
+            throw cannotUse(lock.path, error)
+        }
+        return ".\(String(UInt64.random(in: 0...UInt64.max), radix: 16))"
     }
 
     private static func cannotUse(_ path: String, _ failure: SystemFailure) -> SyncError {

@@ -35,8 +35,9 @@ enum StoreLayout {
         path.append(0)
     }
 
-    static func partialFile(_ digest: SHA256Digest) -> String { digest.hex + ".part" }
-    static func journalFile(_ digest: SHA256Digest) -> String { digest.hex + ".json" }
+    /// `owner` is the part of the name that makes it one store's alone, where locks don't.
+    static func partialFile(_ digest: SHA256Digest, _ owner: String = "") -> String { digest.hex + owner + ".part" }
+    static func journalFile(_ digest: SHA256Digest, _ owner: String = "") -> String { digest.hex + owner + ".json" }
 
     /// The digest of a partial's file name; nil for other files.
     static func digest(ofPartial name: String) -> SHA256Digest? {

@@ -5,7 +5,7 @@ import Testing
 
 /// An update of a store that holds an older version, killed before each call that changes something, or with each such call
 /// failing. A sample of what `make crash` runs, unless the environment asks for all.
-@Suite(.serialized, .timeLimit(.minutes(60)), .enabled(if: CrashWorld.isPossible, "needs a C compiler and no sanitizer"))
+@Suite(.serialized, .timeLimit(.minutes(60)), .enabled(if: FaultShim.isUsable, "needs a C compiler and no sanitizer"))
 struct CrashTests {
     private static let isFull = ProcessInfo.processInfo.environment["MODELSYNC_CRASH"] == "full"
 
@@ -89,7 +89,8 @@ struct CrashTests {
                     }
                     let isModel = call.other.contains("/models/")
                     if isModel, names.contains(where: { $0.hasPrefix(call.path) || $0.contains("/blobs/") }) {
-                        violations.append("\(call.other) is shown before names in it, or of blobs, were durable: \(names)")
+                        violations.append(
+                            "\(call.other) is shown before names in it, or of blobs, were durable: \(names)")
                     }
                     names.insert(target)
                 default: break
@@ -102,13 +103,6 @@ struct CrashTests {
 
 /// A store that holds an older version of three models, and the manifest of a newer one.
 private struct CrashWorld {
-    static let isPossible = FaultShim.path != nil && !isSanitized
-
-    /// The sanitizers' own functions stand between the program and libc.
-    private static let isSanitized = ["TSAN_OPTIONS", "ASAN_OPTIONS"].contains {
-        ProcessInfo.processInfo.environment[$0] != nil
-    }
-
     struct Call {
         let name: String
         let path: String
@@ -124,7 +118,9 @@ private struct CrashWorld {
     static func with(_ body: (CrashWorld) async throws -> Void) async throws {
         try await World.with { world in
             let same = try world.document("same.bin", 1_500_000, seed: 1)
-            let (a1, a2) = (try world.document("a1.bin", 100_000, seed: 2), try world.document("a2.bin", 110_000, seed: 3))
+            let (a1, a2) = (
+                try world.document("a1.bin", 100_000, seed: 2), try world.document("a2.bin", 110_000, seed: 3)
+            )
             let gone = try world.document("gone.bin", 30_000, seed: 4)
             let large = try world.document("large.bin", 2_200_000, seed: 5)
             let small = try (0..<6).map { try world.document("s\($0).bin", 1000 + $0, seed: UInt64(10 + $0)) }
@@ -138,7 +134,8 @@ private struct CrashWorld {
             let oldManifest = try world.manifest(
                 .init("m/one", files: set(oldOne)), .init("m/two", files: set(two)), named: "old.yaml")
             let newManifest = try world.manifest(
-                .init("m/one", files: set(newOne)), .init("m/two", files: set(two)), .init("m/three", files: set(three)),
+                .init("m/one", files: set(newOne)), .init("m/two", files: set(two)),
+                .init("m/three", files: set(three)),
                 named: "new.yaml")
             func digests(_ files: [(String, Document)]) -> [String: String] {
                 Dictionary(uniqueKeysWithValues: files.map { ($0.0, $0.1.sha256) })
@@ -216,7 +213,8 @@ private struct CrashWorld {
     /// What is wrong with blobs and views, each model of which must show one of the sets, whole.
     private func problems(_ store: String, _ sets: [[String: [String: String]]]) throws -> [String] {
         var bad: [String] = []
-        for (path, digest) in try digests(store + "/blobs/sha256") where (path as NSString).lastPathComponent != digest {
+        for (path, digest) in try digests(store + "/blobs/sha256") where (path as NSString).lastPathComponent != digest
+        {
             bad.append("the blob \(path) has the bytes of \(digest)")
         }
         for model in ["m/one", "m/two", "m/three"] {

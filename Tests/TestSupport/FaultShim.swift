@@ -15,6 +15,11 @@ public enum FaultShim {
         return nil
     }()
 
+    /// Whether the program can be run with it. The sanitizers' own functions stand between the program and libc.
+    public static let isUsable =
+        path != nil
+        && !["TSAN_OPTIONS", "ASAN_OPTIONS"].contains { ProcessInfo.processInfo.environment[$0] != nil }
+
     /// What to hit; see the source.
     public struct Plan: Sendable {
         public var root: String

@@ -1,0 +1,79 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+extension AcceptanceTests {
+    /// Where flock(2) does nothing, as on some network file systems: files may be fetched twice, wrong bytes are never shown.
+    @Suite(.enabled(if: FaultShim.isUsable, "needs a C compiler and no sanitizer"), .needsNginx) struct Lockless {}
+}
+
+extension AcceptanceTests.Lockless {
+    private func withoutLocks(_ world: World) -> World {
+        var plan = FaultShim.Plan(root: world.store)
+        plan.hasNoLocks = true
+        var lockless = world
+        lockless.environment.merge(plan.environment) { $1 }
+        return lockless
+    }
+
+    @Test func severalAppliesAtOnceEndWithTheRightBytes() async throws {
+        try await World.served { world, nginx in
+            let sizes = [10, 5000, 70_000, 900_000, 1_500_000, 3_000_000]
+            let documents = try sizes.enumerated().map { try world.document("f\($0).bin", $1, seed: UInt64($0)) }
+            let manifest = try world.manifest(.init("m/one", files: documents.map { $0.file(nginx.http) }))
+            let lockless = withoutLocks(world)
+            for _ in 0..<3 {
+                try? FileManager.default.removeItem(atPath: world.store)
+                let runs = try (0..<3).map { _ in try lockless.startApply(manifest) }
+                for run in runs {
+                    let ended = try await run.finish()
+                    #expect(ended.result.exitCode == 0, "\(ended)")
+                }
+                for document in documents { try world.expectInPlace(document, "m/one") }
+                #expect(try await world.verify().result.exitCode == 0)
+                #expect(world.partialBytes == 0, "\(tree(world.store))")
+            }
+        }
+    }
+
+    @Test func oneWithASourceOfWrongBytesHarmsNoOther() async throws {
+        try await World.served { world, nginx in
+            let right = try world.document("right.bin", 3_000_000, seed: 1)
+            let wrong = try world.document("wrong.bin", 3_000_000, seed: 2)
+            let manifest = try world.manifest(.init("m/one", files: [right.file(nginx.http)]))
+            let misled = Document(name: "wrong.bin", size: right.size, sha256: right.sha256)
+            let bad = try world.manifest(
+                .init("m/one", files: [misled.file(nginx.http, path: "right.bin")]), named: "bad.yaml")
+            let lockless = withoutLocks(world)
+            for _ in 0..<3 {
+                try? FileManager.default.removeItem(atPath: world.store)
+                let runs = try [bad, manifest, bad].map { try lockless.startApply($0, ["--retries", "1"]) }
+                let ends = [try await runs[0].finish(), try await runs[1].finish(), try await runs[2].finish()]
+                #expect(ends[1].result.exitCode == 0, "\(ends[1])")
+                for end in [ends[0], ends[2]] where end.result.exitCode != 0 {
+                    #expect(end.report.results.first?.error?.code == "digest.mismatch", "\(end)")
+                }
+                try world.expectInPlace(right, "m/one")
+                #expect(try await world.verify().result.exitCode == 0)
+            }
+            #expect(wrong.sha256 != right.sha256)
+        }
+    }
+
+    @Test func whatACancelledRunHasFetchedIsGoneOnFrom() async throws {
+        try await World.served { world, nginx in
+            let document = try world.document("large.bin", 8_000_000, seed: 1)
+            let manifest = try world.manifest(.init("m/one", files: [document.file(nginx.http)]))
+            let lockless = withoutLocks(world)
+            let run = try lockless.startApply(manifest, ["--limit-rate", "2M"])
+            while world.partialBytes < 2_000_000 { await Task.yield() }
+            run.program.signal(SIGINT)
+            let ended = try await run.finish()
+            #expect(ended.result.exitCode == 130, "\(ended)")
+            let next = try await lockless.apply(manifest)
+            #expect(next.result.exitCode == 0 && (next.report.summary["bytes_resumed"] ?? 0) >= 2_000_000, "\(next)")
+            try world.expectInPlace(document, "m/one")
+        }
+    }
+}

@@ -10,7 +10,7 @@ SWIFT_CODE := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/So
 # One set of flags for every debug build, so that `make check` and `make test` share theirs.
 BUILD_FLAGS := --explicit-target-dependency-import-check error
 
-.PHONY: help setup setup-tests build release demo test check tsan asan chaos fuzz bench benchmark format clean
+.PHONY: help setup setup-tests build release demo test check tsan asan chaos crash soak fuzz bench benchmark format clean
 .NOTPARALLEL:
 
 help: ## what can be made
@@ -53,6 +53,13 @@ asan: setup-tests ## all tests under the address sanitizer
 chaos: setup-tests ## 500 files from an origin where one request in three fails: all must arrive
 	MODELSYNC_CHAOS_FILES=500 MODELSYNC_CHAOS_SEED=$(or $(SEED),$(shell od -An -N6 -tu8 /dev/urandom | tr -d ' ')) \
 		$(SWIFT) test $(BUILD_FLAGS) --disable-xctest --filter ChaosTests
+
+crash: setup-tests ## an update killed before each call that changes something, and with each failing in six ways
+	MODELSYNC_CRASH=full $(SWIFT) test $(BUILD_FLAGS) --disable-xctest --filter CrashTests
+
+# SECONDS=… for more or less than ten minutes.
+soak: setup-tests ## eight applies at a time on one store, killed now and then
+	MODELSYNC_SOAK_SECONDS=$(or $(SECONDS),600) $(SWIFT) test $(BUILD_FLAGS) --disable-xctest --filter SoakTests
 
 fuzz: setup ## a few minutes of fuzzing the manifest decoder
 	scripts/fuzz

@@ -39,7 +39,7 @@ extension DiskStore {
                     }
                     let file = try partial.file(name, .read)
                     try file.setMode(0o444 & self.modeMask)
-                    try? file.setModified(seconds: Seal.seconds(for: digest))
+                    self.setSeal(of: digest, on: file)
                     try file.synchronize()
                     try blobs.takeOver(name, from: partial, as: digest.hex)
                     try blobs.synchronize()
@@ -125,6 +125,13 @@ struct Publisher {
             let parent = try store.folder(StoreLayout.models).folder(place.parent, create: true)
             let record = try store.recordBytes(model.name).flatMap { try? ModelRecord.decode($0) }
             return (parent, place.name, record, try store.announced(model.name))
+        }
+        if let record, record.name != model.name {
+            throw PublishFailure(
+                error: SyncError(
+                    .storeIO,
+                    "\(model.name): this file system does not tell upper from lower case, and has \(record.name) in its place; "
+                        + "remove that one first, or name this one otherwise"))
         }
         let exists = try PublishFailure.mapping { () throws(SystemFailure) in try parent.statusIfPresent(name) != nil }
         let isSameSet = exists && announced == nil && record.map { Self.set($0) == Self.set(model) } ?? false

@@ -92,7 +92,7 @@ extension DiskStore {
             // Written to since it was hashed: a seal would vouch for bytes that nobody has looked at.
             guard self.isVerified(try file.status(), digest) else { return }
             try? file.setMode(0o444 & self.modeMask)
-            try file.setModified(seconds: Seal.seconds(for: digest))
+            self.setSeal(of: digest, on: file)
         }
     }
 }

@@ -25,6 +25,8 @@ public final class DiskStore: ModelStoring {
     let writes = WriteService()
     let commits = GroupCommit()
     let modeMask: UInt32
+    /// Why times could not be set, if they could not.
+    private let unsealable = Mutex<String?>(nil)
     /// How much of what is sealed a full survey hashes; nil for all.
     let budget: ScrubBudget?
     let scrubbed = Mutex(Scrubbed())
@@ -207,6 +209,19 @@ public final class DiskStore: ModelStoring {
     /// Makes a store that was opened for changes one that may be cleaned, if nobody else uses it. To be called last: it may lose
     /// its share of the lock.
     public func mayClean() -> Bool { (try? useLock?.tryLock(exclusive: true)) ?? false }
+
+    /// Where times can't be set the file has no seal, and is hashed again at each look: slower, never wrong.
+    func setSeal(of digest: SHA256Digest, on file: OpenFile) {
+        do throws(SystemFailure) { try file.setModified(seconds: Seal.seconds(for: digest)) } catch {
+            unsealable.withLock { $0 = error.reason }
+        }
+    }
+
+    /// What is worth telling of the file system; once a run.
+    public var notes: [String] {
+        guard let reason = unsealable.withLock({ $0 }) else { return [] }
+        return ["\(path): the times of files can't be set (\(reason)): every run hashes again what this one brought"]
+    }
 
     /// Runs work of this store on its own threads, its failures as the store's errors.
     func blocking<Value: Sendable>(

@@ -180,8 +180,7 @@ extension DiskStore {
     /// Makes the partial what the blob is to be, but for its name.
     fileprivate func seal(_ placement: Placement) throws(SystemFailure) {
         try placement.file.setMode(0o444 & modeMask)
-        // Where times can't be set the blob has no seal, and is hashed again at each look: slower, never wrong.
-        try? placement.file.setModified(seconds: Seal.seconds(for: placement.digest))
+        setSeal(of: placement.digest, on: placement.file)
     }
 
     /// Gives it the blob's name.

@@ -25,7 +25,7 @@ struct Linker {
         copies += 1
         let copy = try folder.file(name, .read)
         try copy.setMode(0o444 & store.modeMask)
-        try? copy.setModified(seconds: Seal.seconds(for: file.sha256))
+        store.setSeal(of: file.sha256, on: copy)
         try copy.synchronize()
     }
 }

@@ -77,6 +77,7 @@ public struct ModelManager: Sendable {
                 let (results, notes) = await engine.apply(plan)
                 return (plan, results, notes)
             }
+        report.notes += store.notes
         if prune { report.notes += await clean(store, after: report) }
         // The run has been: its report is not to be lost with a disk that is full by now.
         do throws(SyncError) { try await keep(&report, in: store) } catch {

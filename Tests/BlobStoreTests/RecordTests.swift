@@ -58,6 +58,23 @@ struct RecordTests {
         }
     }
 
+    /// As on a file system that does not tell them apart.
+    @Test func modelsWhoseNamesDifferInCaseAloneDoNotTakeEachOthersPlace() async throws {
+        try await StoreWorld.with(.disk) { world in
+            let sample = try Sample(10, seed: 1)
+            let (lower, upper) = (try modelOf("m/one", ["f": sample]), try modelOf("m/One", ["f": sample]))
+            try await world.bring(lower, sample)
+            for name in ["records/m/one.json", "models/m/one"] {
+                let other = name.replacingOccurrences(of: "one", with: "One")
+                try FileManager.default.copyItem(
+                    atPath: "\(world.store.path)/\(name)", toPath: "\(world.store.path)/\(other)")
+            }
+            let error = await failure { try await world.store.publish(upper) }
+            #expect(error?.code == .storeIO && error?.message.contains("upper from lower case") == true)
+            #expect(world.bytes("f", of: lower) == sample.bytes)
+        }
+    }
+
     @Test func theLast100ReportsAreKept() async throws {
         try await StoreWorld.with(.disk) { world in
             for number in 100..<230 { try await world.store.save(report: [UInt8(number)], runID: "run-\(number)") }

@@ -88,6 +88,46 @@ extension AcceptanceTests.Interrupting {
         }
     }
 
+    /// As two hosts see one folder.
+    @Test(.enabled(if: geteuid() == 0, "mounting takes root's rights"))
+    func appliesOverTwoMountsOfOneFolderFetchEachFileOnce() async throws {
+        try await World.served { world, nginx in
+            let documents = try (0..<12).map { try world.document("f\($0).bin", 30_000 + $0, seed: UInt64($0)) }
+            let manifest = try world.manifest(.init("m/one", files: documents.map { $0.file(nginx.http) }))
+            let begun = try world.manifest(.init("m/none", files: [documents[0].file("documents")]), named: "begun.yaml")
+            #expect(try await world.apply(begun).result.exitCode == 0)
+            let other = world.folder.appending("other")
+            try FileManager.default.createDirectory(atPath: other, withIntermediateDirectories: false)
+            guard (try? Tool.run("mount", ["--bind", world.store, other])) != nil else { return }
+            defer { _ = try? Tool.run("umount", ["-l", other]) }
+            let first = try world.startApply(manifest)
+            let second = try await world.program.run(["apply", manifest, "--store", other, "--report", world.folder.appending("r")])
+            let ended = try await first.finish()
+            #expect(ended.result.exitCode == 0 && second.exitCode == 0, "\(ended) \(second)")
+            let fetched = [ended.report, try world.read(world.folder.appending("r"), of: second)]
+                .reduce(0) { $0 + ($1.summary["bytes_downloaded"] ?? 0) }
+            #expect(fetched == documents.dropFirst().reduce(0) { $0 + $1.size })
+            for document in documents { try world.expectInPlace(document, "m/one") }
+        }
+    }
+
+    @Test func aStoreInUseIsNotCleaned() async throws {
+        try await World.served { world, nginx in
+            let document = try world.document("large.bin", 4_000_000, seed: 1)
+            let manifest = try world.manifest(.init("m/one", files: [document.file(nginx.http)]))
+            let run = try world.startApply(manifest, ["--limit-rate", "1M"])
+            while world.partialBytes < 100_000 { await Task.yield() }
+            for arguments in [["gc", "--older-than", "0s"], ["clear", "--yes"]] {
+                let result = try await world.program.run(arguments + ["--store", world.store])
+                #expect(result.exitCode == 75 && result.standardError.contains("in use"), "\(result)")
+            }
+            let ended = try await run.finish()
+            #expect(ended.result.exitCode == 0, "\(ended)")
+            #expect(try await world.run("gc", "--older-than", "0s").exitCode == 0)
+            try world.expectInPlace(document, "m/one")
+        }
+    }
+
     @Test func aSecondSignalEndsTheRunAtOnceAndLosesNothing() async throws {
         try await World.served { world, server in
             let document = try world.document("f.bin", 24 << 20, seed: 1)

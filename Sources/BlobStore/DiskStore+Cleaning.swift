@@ -68,8 +68,11 @@ extension DiskStore {
         var cleaning = Cleaning()
         let names = try await blocking { () throws(SystemFailure) in try self.recordedNames() }
         for name in names {
-            // A record that can't be read does not tell which files are the model's: they stay.
-            do throws(SyncError) { cleaning.add(try await remove(name)) } catch { cleaning.notes.append(error.message) }
+            do throws(SyncError) { cleaning.add(try await remove(name)) } catch {
+                // A record that can't be read does not tell which files are the model's: they stay.
+                guard (try? await record(name)) == nil else { throw error }
+                cleaning.notes.append(error.message)
+            }
         }
         let rule = GarbageRule(olderThanSeconds: 0, now: .max)
         cleaning.add(
@@ -122,7 +125,7 @@ private struct Sweeper {
                 guard let digest = try? SHA256Digest(hex: entry.name), mayGo(digest) else { continue }
                 let status = try folder.statusIfPresent(entry.name)
                 guard let status, status.kind == .regular, evenNamed || status.linkCount == 1,
-                    rule.isOld(status.changed, orElse: youngest), youngest == 0 || status.changed <= rule.now - youngest
+                    rule.isOld(status.changed), isSettled(status)
                 else { continue }
                 if !isDryRun { try folder.removeFile(entry.name) }
                 cleaning.blobs.append(
@@ -133,8 +136,10 @@ private struct Sweeper {
         }
     }
 
-    /// Where locks do nothing, an apply that runs may be about to need what nothing names yet.
-    private var youngest: Int64 { store.owner.isEmpty || rule.now == .max ? 0 : 86400 }
+    /// Where locks do nothing, an apply that runs may be about to need what nothing names yet: what is a day old is nobody's.
+    private func isSettled(_ status: FileStatus) -> Bool {
+        store.owner.isEmpty || status.changed <= rule.now - 86400
+    }
 
     private func mayGo(_ digest: SHA256Digest) -> Bool {
         !wanted.contains(digest) && (rule.candidates?.contains(digest) ?? true)
@@ -161,7 +166,7 @@ private struct Sweeper {
     ) throws(SystemFailure) {
         let isOld = rule.isOld(status.modified.seconds, orElse: GarbageRule.partialSeconds) || status.size == 0
         let isCandidate = rule.candidates?.contains(digest) ?? true
-        guard isOld, isCandidate, !rule.kept.contains(digest) else { return }
+        guard isOld, isCandidate, isSettled(status), !rule.kept.contains(digest) else { return }
         // Where the store's lock does nothing, its owner may still be at it.
         guard let file = try? partial.file(name, .read), try file.tryLock(exclusive: true) else { return }
         if !isDryRun {
@@ -175,6 +180,7 @@ private struct Sweeper {
     private mutating func sweepLeftover(
         _ name: String, _ status: FileStatus, in partial: Folder
     ) throws(SystemFailure) {
+        guard isSettled(status) else { return }
         if ["folder-", "aside-", "displaced-"].contains(where: name.hasPrefix) {
             guard try isLinksAlone(name, status, in: partial) else {
                 cleaning.notes.append(

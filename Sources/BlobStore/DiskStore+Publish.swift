@@ -179,12 +179,13 @@ struct Publisher {
                     throw SystemFailure("read", "\(StoreLayout.records)/\(model.name).json is damaged", code: 5)
                 }
             }
-            let parent = try? store.folder(StoreLayout.models).folder(place.parent)
+            let parent = try store.folder(StoreLayout.models).folderIfPresent(place.parent)
             return (parent, record, try store.announced(model.name))
         }
         var cleaning = Cleaning()
         guard record != nil || announced != nil else { return cleaning }
-        if let parent, let folder = try? parent.folder(place.name) {
+        let folder = try PublishFailure.mapping { () throws(SystemFailure) in try parent?.folderIfPresent(place.name) }
+        if let parent, let folder {
             let left = announced.map { Self.left($0, in: parent, place.name) } ?? []
             let known = (record?.files.map(\.path.text) ?? []) + left
             cleaning.views = try views(known, in: folder)
@@ -224,6 +225,11 @@ struct Publisher {
             let temporary = StoreLayout.temporaryName("folder")
             try parent.renameNew(name, to: partial, temporary)
             try parent.synchronize()
+            // What came into it since it was looked at is the user's.
+            let old = try partial.folder(temporary)
+            for file in try old.files() where !managed.contains(file.path) {
+                try Self.move(file.path, from: old, to: try parent.folder(name, create: true), linking: false)
+            }
             try partial.removeTree(temporary)
         }
     }
@@ -244,7 +250,7 @@ struct Publisher {
         try PublishFailure.mapping { () throws(SystemFailure) in
             let temporary = StoreLayout.temporaryName("view")
             do throws(SystemFailure) {
-                var linker = Linker(store, blobs)
+                var linker = Linker(store)
                 try linker.put(file, in: partial, as: temporary)
                 copies += linker.copies
                 try partial.rename(temporary, to: parent, name)
@@ -267,6 +273,7 @@ struct Publisher {
         _ parent: Folder, _ name: String, known: [String], exists: Bool
     ) throws(PublishFailure) {
         let temporary = StoreLayout.temporaryName("folder")
+        var isShown = false
         do {
             let staged = try PublishFailure.mapping { () throws(SystemFailure) in
                 try partial.folder(temporary, create: true)
@@ -276,11 +283,14 @@ struct Publisher {
             try stage(in: staged)
             try PublishFailure.mapping { () throws(SystemFailure) in try store.announce(model) }
             try swap(temporary, parent, name, exists: exists)
+            isShown = true
+            try PublishFailure.mapping { () throws(SystemFailure) in try parent.synchronize() }
             try PublishFailure.mapping { () throws(SystemFailure) in try store.confirm(model) }
             if exists { try clearOld(temporary, into: parent, name, except: managed) }
         } catch {
-            // What was staged are links alone; the blobs and the old folder are as they were.
-            try? partial.removeTree(temporary)
+            // What was staged are links alone; the blobs and the old folder are as they were. Once the new set is shown, it is
+            // the old folder that has the name, and what is in it may be somebody's.
+            if !isShown { try? partial.removeTree(temporary) }
             throw error
         }
         tellCopies()
@@ -311,7 +321,7 @@ struct Publisher {
         let count = places.count >= Self.manyFiles ? 2 : 1
         let results = concurrently(count) { part in
             Result { () throws(PublishFailure) in
-                var linker = Linker(store, blobs)
+                var linker = Linker(store)
                 for (file, folder) in places[places.count * part / count..<places.count * (part + 1) / count] {
                     try inTheWay(file) { () throws(SystemFailure) in
                         try linker.put(file, in: folder, as: String(file.path.lastComponent))
@@ -352,7 +362,6 @@ struct Publisher {
             } else {
                 try partial.renameNew(temporary, to: parent, name)
             }
-            try parent.synchronize()
         }
     }
 

@@ -87,6 +87,12 @@ extension DiskStore {
         try records.removeEmpty(place.folder)
     }
 
+    /// The names of all models of which there is a record, or what a publication that a crash ended left. No record is read.
+    public func names() async throws(SyncError) -> Set<ModelName> {
+        guard exists else { return [] }
+        return try await blocking { () throws(SystemFailure) in try self.recordedNames() }
+    }
+
     /// The names of all models that have a record, or an announcement of one. No record is read.
     func recordedNames() throws(SystemFailure) -> Set<ModelName> {
         var names: Set<ModelName> = []

@@ -43,6 +43,9 @@ struct VerificationDates {
         return out
     }
 
+    /// Of a clock that was wrong: they would keep their blobs from their turn.
+    mutating func drop(outside range: ClosedRange<Int64>) { seconds = seconds.filter { range.contains($0.value) } }
+
     mutating func set(_ digest: SHA256Digest, _ seconds: Int64?) { self.seconds[digest] = seconds }
 }
 
@@ -143,11 +146,16 @@ extension DiskStore {
         let scrubbed = scrubbed.withLock { $0 }
         return await pool.run { [self] in
             var dates = verificationDates()
+            dates.drop(outside: 0...now)
             for digest in scrubbed.right { dates.set(digest, now) }
-            for digest in scrubbed.wrong { dates.set(digest, nil) }
+            // Until it is right again it comes first, whatever names it gets meanwhile.
+            for digest in scrubbed.wrong { dates.set(digest, 0) }
             var oldest: Int64? = scrubbed.right.isEmpty ? nil : now
             for (digest, changed) in scrubbed.skipped {
-                oldest = min(oldest ?? .max, dates.seconds[digest] ?? changed)
+                let date = dates.seconds[digest] ?? min(changed, now)
+                // Else each new name would make it look verified anew.
+                dates.set(digest, date)
+                oldest = min(oldest ?? .max, date)
             }
             keep(dates)
             for (digest, sums) in scrubbed.sums where scrubbed.right.contains(digest) { save(sums) }

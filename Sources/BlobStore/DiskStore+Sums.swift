@@ -1,4 +1,5 @@
 internal import SyncDomain
+internal import Synchronization
 internal import SystemSupport
 
 /// Repair by chunks: what of a rotten blob is right need not be fetched.
@@ -19,31 +20,41 @@ extension DiskStore {
     /// partial with gaps then, whose journal tells what is there.
     ///
     /// - Returns: the length of the partial: 0 where nothing could be had.
+    /// A cancelled task ends it within moments, with what was copied by then.
     func salvage(_ digest: SHA256Digest, size: Int64, into partial: OpenFile) async -> Int64 {
-        await pool.run { [self] in
-            guard let sums = sums(of: digest, size: size),
-                let blob = try? folder(StoreLayout.blobs).file(below: StoreLayout.blobPath(digest)),
-                let status = try? blob.status(), status.kind == .regular, status.size == size
-            else { return 0 }
-            let right = sums.rightChunks(of: blob)
-            // With none wrong it is the sums that are not of these bytes: they tell nothing.
-            guard !right.isEmpty, right.count < sums.count else { return 0 }
-            do throws(SystemFailure) {
-                let folder = try folder(StoreLayout.partial)
-                // First of nothing: after a crash the length alone would tell that all is there.
-                try write(ByteRanges(), to: folder, digest)
-                var ranges = ByteRanges()
-                for index in right {
-                    try partial.copy(blob, range: sums.range(index))
-                    ranges.insert(sums.range(index))
-                }
-                try write(ranges, to: folder, digest)
-                return try partial.status().size
-            } catch {
-                try? partial.resize(to: 0)
-                try? folder(StoreLayout.partial).removeFile(StoreLayout.journalFile(digest, owner))
-                return 0
+        let isCancelled = Flag()
+        return await withTaskCancellationHandler {
+            await pool.run { [self] in salvage(digest, size: size, into: partial, unless: isCancelled) }
+        } onCancel: {
+            isCancelled.raise()
+        }
+    }
+
+    private func salvage(
+        _ digest: SHA256Digest, size: Int64, into partial: OpenFile, unless isCancelled: Flag
+    ) -> Int64 {
+        guard let sums = sums(of: digest, size: size),
+            let blob = try? folder(StoreLayout.blobs).file(below: StoreLayout.blobPath(digest)),
+            let status = try? blob.status(), status.kind == .regular, status.size == size
+        else { return 0 }
+        let right = sums.rightChunks(of: blob) { isCancelled.isRaised }
+        // With none wrong it is the sums that are not of these bytes: they tell nothing.
+        guard !right.isEmpty, right.count < sums.count else { return 0 }
+        do throws(SystemFailure) {
+            let folder = try folder(StoreLayout.partial)
+            // First of nothing: after a crash the length alone would tell that all is there.
+            try write(ByteRanges(), to: folder, digest)
+            var ranges = ByteRanges()
+            for index in right where !isCancelled.isRaised {
+                try partial.copy(blob, range: sums.range(index))
+                ranges.insert(sums.range(index))
             }
+            try write(ranges, to: folder, digest)
+            return try partial.status().size
+        } catch {
+            try? partial.resize(to: 0)
+            try? folder(StoreLayout.partial).removeFile(StoreLayout.journalFile(digest, owner))
+            return 0
         }
     }
 
@@ -55,12 +66,13 @@ extension DiskStore {
 
 extension ChunkSums {
     /// The chunks of the file that hold the right bytes; what can't be read is not right. Blocks the thread.
-    func rightChunks(of file: OpenFile) -> [Int] {
+    func rightChunks(of file: OpenFile, unless isCancelled: () -> Bool = { false }) -> [Int] {
         let schedule = HashSchedule.measured
         let bank = LaneBank(lanes: max(1, schedule.width))
         var right: [Int] = []
         var next = 0
         while next < marks.count {
+            if isCancelled() { return [] }
             let group = next..<min(marks.count, next + max(1, schedule.width))
             right += rightOnes(group, of: file, bank, schedule)
             next = group.upperBound
@@ -109,6 +121,15 @@ extension ChunkSums {
         }
         return SHA256Digest(words: bank.hash(of: 0)) == digest
     }
+}
+
+/// Says once that something is no longer wanted. From any thread.
+private final class Flag: Sendable {
+    private let state = Mutex(false)
+
+    var isRaised: Bool { state.withLock { $0 } }
+
+    func raise() { state.withLock { $0 = true } }
 }
 
 extension OpenFile {

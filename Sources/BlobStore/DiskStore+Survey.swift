@@ -24,8 +24,9 @@ extension DiskStore {
                 // What was verified longest ago goes first: that is known when all has been looked at.
                 var survey = try Surveyor(self, manifest, depth, trustsCopies: true) { _ in }.look()
                 survey.questions = self.ration(survey.questions, budget)
+                let first = survey.questions.firstIndex { $0.isBlob && $0.wasSealed }
                 for (index, question) in survey.questions.enumerated() {
-                    batch.add(self.job(question, isFirst: index == 0, budget, progress))
+                    batch.add(self.job(question, isFirst: index == first, budget, progress))
                 }
                 return survey
             }

@@ -89,9 +89,13 @@ public final class DiskStore: ModelStoring {
     /// Refuses what is no store, and a store of a layout that this program does not know, before anything is touched.
     private static func check(_ root: Folder, _ access: Access) throws(SyncError) {
         do throws(SystemFailure) {
-            guard let status = try root.statusIfPresent(StoreLayout.versionFile) else {
-                return try checkIsEmptyOrBegun(root)
+            var found = try root.statusIfPresent(StoreLayout.versionFile)
+            if found == nil {
+                try checkIsEmptyOrBegun(root)
+                // Another process may have written it since.
+                found = try root.statusIfPresent(StoreLayout.versionFile)
             }
+            guard let status = found else { return }
             guard status.kind == .regular else {
                 throw SystemFailure("open", root.full(StoreLayout.versionFile), code: tooManyLinks)
             }
@@ -115,7 +119,7 @@ public final class DiskStore: ModelStoring {
 
     private static func checkIsEmptyOrBegun(_ root: Folder) throws(SystemFailure) {
         let folders = StoreLayout.folders.compactMap { $0.split(separator: "/").first.map(String.init) }
-        let known = Set(folders + ["lost+found"])
+        let known = Set(folders + ["lost+found", StoreLayout.versionFile])
         for entry in try root.entries() where !known.contains(entry.name) && !entry.name.hasPrefix(".") {
             throw SystemFailure("open", root.path, code: notEmpty)
         }
@@ -137,14 +141,17 @@ public final class DiskStore: ModelStoring {
         throw SyncError(.storeLocked, "\(root.path): the store is \(what); run again when it has ended")
     }
 
-    /// Where flock(2) does nothing, as on some network file systems, a lock that is held can be had a second time.
+    /// Where flock(2) does nothing, as on some network file systems, a lock that is held can be had a second time. Where it is
+    /// known on this host alone, the table of mounts tells.
     private static func owner(_ lock: OpenFile?, in root: Folder?) throws(SyncError) -> String {
         guard let lock else { return "" }
         do throws(SystemFailure) {
-            guard let second = try root?.folder(StoreLayout.locks).file(StoreLayout.useLock, .readWriteCreate),
-                try second.tryLock(exclusive: true)
-            else { return "" }
-            second.unlock()
+            let second = try root?.folder(StoreLayout.locks).file(StoreLayout.useLock, .readWriteCreate)
+            guard let second else { return "" }
+            let isFree = try second.tryLock(exclusive: true)
+            if isFree { second.unlock() }
+            let device = try lock.status().device
+            guard isFree || MountTable.locksAreLocal(device: device) else { return "" }
         } catch {
             throw cannotUse(lock.path, error)
         }

@@ -4,22 +4,15 @@ internal import SystemSupport
 /// Gives blobs names. One thread at a time.
 struct Linker {
     private let store: DiskStore
-    private let blobs: Folder
-    /// Those that were opened: at most 256.
-    private var blobFolders: [String: Folder] = [:]
     private(set) var copies = 0
 
-    init(_ store: DiskStore, _ blobs: Folder) {
+    init(_ store: DiskStore) {
         self.store = store
-        self.blobs = blobs
     }
 
     /// Gives a blob a name in `folder`: a link, or a copy with the blob's mode and seal where links can't be.
     mutating func put(_ file: ModelFile, in folder: Folder, as name: String) throws(SystemFailure) {
-        let prefix = StoreLayout.blobFolder(file.sha256)
-        let known = blobFolders[prefix]
-        let source = if let known { known } else { try blobs.folder(prefix) }
-        blobFolders[prefix] = source
+        let source = try store.blobFolder(of: file.sha256, isDurable: true)
         let isLinked = try folder.placeCopy(of: file.sha256.hex, in: source, as: name)
         guard !isLinked else { return }
         copies += 1

@@ -51,7 +51,7 @@ public struct ModelManager: Sendable {
 
     /// The manifest, with all models of the store that it does not have to go.
     private func pruned(_ manifest: Manifest, in store: DiskStore) async throws(SyncError) -> Manifest {
-        manifest.removing(Set(try await store.records().map(\.name)).subtracting(manifest.models.map(\.name)).sorted())
+        manifest.removing(try await store.names().subtracting(manifest.models.map(\.name)).sorted())
     }
 
     /// Makes the store match the manifest, and keeps the report in the store; there the run is called `command`. With
@@ -78,7 +78,7 @@ public struct ModelManager: Sendable {
                 return (plan, results, notes)
             }
         report.notes += store.notes
-        if prune { report.notes += await clean(store, after: report) }
+        if prune, report.outcome == .ok { report.notes += await clean(store, after: report, keeping: manifest) }
         // The run has been: its report is not to be lost with a disk that is full by now.
         do throws(SyncError) { try await keep(&report, in: store) } catch {
             report.notes.append("the report could not be kept in the store: \(error.message)")
@@ -114,13 +114,16 @@ public struct ModelManager: Sendable {
     /// Takes out the blobs of what was removed.
     ///
     /// - Returns: what to tell of it.
-    private func clean(_ store: DiskStore, after report: SyncReport) async -> [String] {
+    private func clean(
+        _ store: DiskStore, after report: SyncReport, keeping manifest: Manifest
+    ) async -> [String] {
         let digests = Set(report.results.compactMap { $0.outcome == .removed ? $0.sha256 : nil })
         if digests.isEmpty { return [] }
         guard store.mayClean() else {
             return ["another process uses the store: `modelsync gc` frees what nothing needs any more"]
         }
-        let rule = GarbageRule(candidates: digests, now: clock.wall().milliseconds / 1000)
+        let kept = Set(manifest.models.flatMap { $0.files.map(\.sha256) })
+        let rule = GarbageRule(kept: kept, candidates: digests, now: clock.wall().milliseconds / 1000)
         do throws(SyncError) {
             let cleaning = try await store.collectGarbage(rule, isDryRun: false)
             return ["\(cleaning.blobs.count) blobs removed, \(HumanFormat.bytes(cleaning.bytesFreed)) freed"]
@@ -135,18 +138,29 @@ public struct ModelManager: Sendable {
     /// - Throws: `store.io` for a name that the store does not have, before anything is changed; the store's failures.
     public func remove(_ names: [ModelName]) async throws(SyncError) -> Cleaning {
         let store = try open(.change)
-        var digests: Set<SHA256Digest> = []
-        for name in names {
-            guard let model = try await store.record(name) else {
-                throw SyncError(
-                    .storeIO, "\(name): not in the store \(self.store); see `modelsync list`; nothing was removed")
-            }
-            digests.formUnion(model.files.map(\.sha256))
+        let known = try await store.names()
+        for name in names where !known.contains(name) {
+            throw SyncError(
+                .storeIO, "\(name): not in the store \(self.store); see `modelsync list`; nothing was removed")
         }
+        var digests: Set<SHA256Digest> = []
+        for name in names { digests.formUnion(try await store.record(name)?.files.map(\.sha256) ?? []) }
         var cleaning = Cleaning()
         for name in names { cleaning.add(try await store.remove(name)) }
-        cleaning.bytesUnreferenced = try await store.unreferencedBytes(among: digests)
+        // The models are gone: that another one's record can't be read is no failure of this.
+        do throws(SyncError) {
+            cleaning.bytesUnreferenced = try await store.unreferencedBytes(among: digests)
+        } catch {
+            cleaning.notes.append(error.message)
+        }
         return cleaning
+    }
+
+    /// Whether the store has the model, or a part of it that a crash left.
+    ///
+    /// - Throws: the store's failures.
+    public func knows(_ name: ModelName) async throws(SyncError) -> Bool {
+        try await open(.inspect).names().contains(name)
     }
 
     /// Takes everything out of the store but files that no manifest knows.

@@ -19,7 +19,7 @@ public struct ChunkSums: Sendable, Equatable {
     /// Nil if the marks are too few, or the blob too small to have any.
     public init?(_ digest: SHA256Digest, size: Int64, marks: [SHA256Digest]) {
         guard size >= Self.leastBytes else { return nil }
-        let count = Int((size + Self.chunkBytes - 1) / Self.chunkBytes) - 1
+        let count = Int((size - 1) / Self.chunkBytes)
         guard marks.count >= count else { return nil }
         self.digest = digest
         self.size = size

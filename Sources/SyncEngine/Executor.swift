@@ -40,7 +40,7 @@ struct Executor {
         var waiting: [Int: [Int]] = [:]
         for (model, work) in pending { for fetch in work.fetches { waiting[fetch, default: []].append(model) } }
         await withTaskGroup(of: Done.self) { group in
-            for model in pending.keys.sorted() where pending[model]?.fetches.isEmpty == true {
+            for model in pending.keys.sorted() where pending[model]?.fetches.isEmpty == true && !isUnwanted(model) {
                 publish(model, pending[model]?.items ?? [], in: &group, record)
             }
             var next = 0
@@ -67,7 +67,22 @@ struct Executor {
                 }
             }
         }
+        await removeUnwanted(pending.keys.sorted(), &record)
         return record
+    }
+
+    private func isUnwanted(_ model: Int) -> Bool { plan.manifest.unwanted.contains(plan.manifest.models[model].name) }
+
+    /// Last, and only if all else went well: what replaces them may not be there.
+    private func removeUnwanted(_ models: [Int], _ record: inout Record) async {
+        let isWell =
+            record.fetches.values.allSatisfy { $0.error == nil } && record.adoptions.isEmpty
+            && record.publications.values.allSatisfy { $0 == nil } && record.mended.isEmpty
+        for model in models where isUnwanted(model) && isWell && !Task.isCancelled {
+            let name = plan.manifest.models[model].name
+            let result = await Self.result { () throws(SyncError) in try await store.remove(name).notes }
+            note(model, result, isWhole: true, in: &record)
+        }
     }
 
     private func note(_ model: Int, _ result: Result<[String], SyncError>, isWhole: Bool, in record: inout Record) {
@@ -116,14 +131,7 @@ struct Executor {
         let missing = items.filter { failure(of: $0, in: record) != nil }
         let store = store
         let entry = plan.manifest.models[model]
-        if plan.manifest.unwanted.contains(entry.name) {
-            group.addTask {
-                .published(
-                    model: model,
-                    await Self.result { () throws(SyncError) in try await store.remove(entry.name).notes },
-                    isWhole: true)
-            }
-        } else if missing.isEmpty {
+        if missing.isEmpty {
             group.addTask {
                 .published(
                     model: model, await Self.result { () throws(SyncError) in try await store.publish(entry) },

@@ -48,6 +48,14 @@ public final class Folder: Sendable {
         return current
     }
 
+    /// As ``folder(_:create:isDurable:)``, nil where it is missing.
+    public func folderIfPresent(_ relativePath: some StringProtocol) throws(SystemFailure) -> Folder? {
+        do { return try folder(relativePath) } catch {
+            guard error.isNotFound else { throw error }
+            return nil
+        }
+    }
+
     private func child(_ name: String, create: Bool, isDurable: Bool = true) throws(SystemFailure) -> Folder {
         let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
         var descriptor = uninterrupted { unsafe openat(self.descriptor, name, flags) }

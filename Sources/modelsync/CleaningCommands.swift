@@ -21,7 +21,7 @@ struct RemoveCommand: AsyncParsableCommand {
     func run() async throws {
         let manager = ModelManager(store: global.store)
         let names = try names.map(ModelText.name)
-        for name in names where try await manager.metadata(of: name) == nil {
+        for name in names where try await !manager.knows(name) {
             throw CommandFailure(
                 message: "\(name): not in the store \(manager.store); see `modelsync list`; nothing was removed",
                 status: .incomplete)
@@ -134,10 +134,9 @@ struct BudgetArgument: ExpressibleByArgument {
         }
         let units: [Character: Int64] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40]
         let unit = argument.last.flatMap { units[$0] }
-        guard let number = Int64(unit == nil ? argument : String(argument.dropLast())), number >= 0,
-            number <= Int64.max / (1 << 40)
-        else { return nil }
-        budget = .bytes(number * (unit ?? 1))
+        guard let number = Int64(unit == nil ? argument : String(argument.dropLast())), number >= 0 else { return nil }
+        let (bytes, overflow) = number.multipliedReportingOverflow(by: unit ?? 1)
+        budget = .bytes(overflow ? .max : bytes)
     }
 }
 

@@ -58,6 +58,32 @@ extension AcceptanceTests.Cleaning {
         }
     }
 
+    /// A model that was renamed, with a file more that can't be had: the old one is all that there is.
+    @Test func pruneTakesNothingOutWhereSomethingFailed() async throws {
+        try await withTwoModels { world, documents, _ in
+            let missing = Document(name: "missing.bin", size: 7, sha256: String(repeating: "ab", count: 32))
+            let renamed = try world.manifest(
+                .init("m/new", files: [documents[1], missing].map { $0.file("documents") }), named: "renamed.yaml")
+            let run = try await world.apply(renamed, "--prune")
+            #expect(run.result.exitCode == 1 && run.report.names("removed").isEmpty, "\(run)")
+            try world.expectInPlace(documents[0], "m/one")
+            try world.expectInPlace(documents[1], "m/two")
+        }
+    }
+
+    /// Its bytes come from a blob that another model, which goes, had.
+    @Test func pruneKeepsTheBlobsThatTheManifestNeeds() async throws {
+        try await withTwoModels { world, documents, _ in
+            let renamed = try world.manifest(
+                .init("m/new", files: [documents[1].file("documents")]), named: "renamed.yaml")
+            let run = try await world.apply(renamed, "--prune")
+            #expect(run.result.exitCode == 0 && run.report.summary["bytes_downloaded"] == 0, "\(run)")
+            #expect(run.report.names("removed") == ["m/one/f0.bin", "m/two/f1.bin"])
+            try world.expectInPlace(documents[1], "m/new")
+            #expect(!FileManager.default.fileExists(atPath: world.blob(documents[0])))
+        }
+    }
+
     @Test func clearAsksOrNeedsToBeTold() async throws {
         try await withTwoModels { world, documents, _ in
             let refused = try await world.run("clear", input: Array("y\n".utf8))

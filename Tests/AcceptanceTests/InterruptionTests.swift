@@ -94,14 +94,17 @@ extension AcceptanceTests.Interrupting {
         try await World.served { world, nginx in
             let documents = try (0..<12).map { try world.document("f\($0).bin", 30_000 + $0, seed: UInt64($0)) }
             let manifest = try world.manifest(.init("m/one", files: documents.map { $0.file(nginx.http) }))
-            let begun = try world.manifest(.init("m/none", files: [documents[0].file("documents")]), named: "begun.yaml")
+            let begun = try world.manifest(
+                .init("m/none", files: [documents[0].file("documents")]), named: "begun.yaml")
             #expect(try await world.apply(begun).result.exitCode == 0)
             let other = world.folder.appending("other")
             try FileManager.default.createDirectory(atPath: other, withIntermediateDirectories: false)
             guard (try? Tool.run("mount", ["--bind", world.store, other])) != nil else { return }
             defer { _ = try? Tool.run("umount", ["-l", other]) }
             let first = try world.startApply(manifest)
-            let second = try await world.program.run(["apply", manifest, "--store", other, "--report", world.folder.appending("r")])
+            let second = try await world.program.run([
+                "apply", manifest, "--store", other, "--report", world.folder.appending("r"),
+            ])
             let ended = try await first.finish()
             #expect(ended.result.exitCode == 0 && second.exitCode == 0, "\(ended) \(second)")
             let fetched = [ended.report, try world.read(world.folder.appending("r"), of: second)]

@@ -75,6 +75,19 @@ struct OpeningTests {
         }
     }
 
+    @Test func manyMayMakeOneStoreAtOnce() async throws {
+        try await TemporaryFolder.with { folder in
+            for round in 0..<40 {
+                let path = folder.appending("store-\(round)")
+                let errors = await withTaskGroup(of: SyncError?.self) { group in
+                    for _ in 0..<6 { group.addTask { await failure { try DiskStore(path: path, access: .change) } } }
+                    return await group.reduce(into: [SyncError]()) { if let error = $1 { $0.append(error) } }
+                }
+                #expect(errors.isEmpty, "\(errors)")
+            }
+        }
+    }
+
     @Test func inspectingCreatesNothing() async throws {
         try await TemporaryFolder.with { folder in
             let store = try DiskStore(path: folder.appending("a/b/store"), access: .inspect)

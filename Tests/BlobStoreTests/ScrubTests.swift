@@ -71,14 +71,18 @@ struct ScrubTests {
             bad[7] ^= 1
             try world.damage(samples[2].digest, to: bad, keepsSeal: true)
             try world.damage(samples[3].digest, to: bad)
-            var found = 0
-            for index in 0..<3 {
+            var nights: [Bool] = []
+            for index in 0..<6 {
+                // New names must not make it look verified.
+                try FileManager.default.linkItem(
+                    atPath: world.blobPath(samples[2].digest), toPath: world.folder.appending("name-\(index)"))
                 let files = try await night(world, ScrubBudget(bytes: 1), at: start + 1 + Int64(index)).files
                 #expect(!files[3].blob.isRight)
-                if !files[2].blob.isRight { found += 1 }
+                nights.append(files[2].blob.isRight)
             }
-            // It stays the one verified longest ago until it is right.
-            #expect(found > 0)
+            // Once found it comes first until it is right.
+            let found = try #require(nights.firstIndex(of: false))
+            #expect(nights[found...].allSatisfy { !$0 }, "\(nights)")
         }
     }
 
@@ -97,13 +101,41 @@ struct ScrubTests {
         }
     }
 
+    @Test func namesThatComeAndGoKeepNoBlobFromItsTurn() async throws {
+        try await withStore { world in
+            var hashed = 0
+            for index in 0..<4 {
+                for sample in samples {
+                    try FileManager.default.linkItem(
+                        atPath: world.blobPath(sample.digest),
+                        toPath: world.folder.appending("\(index)-\(sample.digest)"))
+                }
+                hashed += Int(try await night(world, ScrubBudget(bytes: 1), at: start + Int64(index)).hashed)
+            }
+            let lines = String(decoding: contents("\(world.store.path)/runs/verified") ?? [], as: UTF8.self)
+                .split(separator: "\n")
+            #expect(hashed == 4000 && lines.allSatisfy { $0.contains(" \(start / 100)") }, "\(lines)")
+            #expect(Set(lines.map { $0.suffix(10) }).count == 4, "each night another one: \(lines)")
+        }
+    }
+
+    @Test func datesOfAClockThatWasWrongAreForgotten() async throws {
+        try await withStore { world in
+            _ = try await night(world, nil, at: start + 1_000_000)
+            let (_, _, oldest) = try await night(world, ScrubBudget(bytes: 1), at: start)
+            #expect((oldest ?? .max) <= start)
+            try world.folder.write("\(samples[0].digest) \(Int64.max)\n", to: "store/runs/verified")
+            #expect((try await night(world, ScrubBudget(bytes: 1), at: start).oldest ?? .max) <= start)
+        }
+    }
+
     @Test func aListThatIsNoListIsWrittenAnew() async throws {
         try await withStore { world in
             try world.folder.write([0xFF, 10, 0x61], to: "store/runs/verified")
             #expect(try await night(world, ScrubBudget(bytes: 2500), at: start).hashed == 2000)
             let lines = String(decoding: contents("\(world.store.path)/runs/verified") ?? [], as: UTF8.self)
                 .split(separator: "\n")
-            #expect(lines.count == 2 && lines.allSatisfy { $0.hasSuffix(" \(start)") })
+            #expect(lines.count == 4 && lines.filter { $0.hasSuffix(" \(start)") }.count == 2, "\(lines)")
         }
     }
 }

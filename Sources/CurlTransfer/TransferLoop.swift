@@ -41,6 +41,11 @@ extension RunningTransfer: Sendable {}
     /// How often slow endings are looked for.
     private static let sweepMilliseconds: Int32 = 500
 
+    /// From so many transfers on, answers may gather for so many microseconds: each pass over them costs, and so does each
+    /// wake-up of whoever waits for one.
+    private static let many = 8
+    private static let gatheringMicroseconds: UInt32 = 150
+
     private let multi: UnsafeMutableRawPointer
     private let mailbox: Mailbox
     private let options: CurlTransport.Options
@@ -104,7 +109,9 @@ extension RunningTransfer: Sendable {}
         guard mailbox.mayWait() else { return true }
         // While nothing runs only a wake-up can bring work, and poll(2) would be woken by it whenever it comes.
         let timeout = running.isEmpty ? 60_000 : Self.sweepMilliseconds
-        return unsafe curl_multi_poll(multi, nil, 0, timeout, nil) == CURLM_OK
+        guard unsafe curl_multi_poll(multi, nil, 0, timeout, nil) == CURLM_OK else { return false }
+        if throttle == nil, running.count >= Self.many { _ = usleep(Self.gatheringMicroseconds) }
+        return true
     }
 
     /// Lets all go on that have had their turn.

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// Tests/FaultShim/fault.c, built once a test run: it stands between the program and libc.
 public enum FaultShim {
@@ -15,10 +16,11 @@ public enum FaultShim {
         return nil
     }()
 
-    /// Whether the program can be run with it. The sanitizers' own functions stand between the program and libc.
-    public static let isUsable =
-        path != nil
-        && !["TSAN_OPTIONS", "ASAN_OPTIONS"].contains { ProcessInfo.processInfo.environment[$0] != nil }
+    /// Whether the program can be run with it. A sanitizer's own functions would stand between the program and libc.
+    public static let isUsable = path != nil && !isSanitized
+
+    /// The tests are built as the program is.
+    private static var isSanitized: Bool { dlsym(nil, "__tsan_init") != nil || dlsym(nil, "__asan_init") != nil }
 
     /// What to hit; see the source.
     public struct Plan: Sendable {

@@ -53,7 +53,7 @@ struct VerificationDates {
 struct Scrubbed {
     var right: Set<SHA256Digest> = []
     var wrong: Set<SHA256Digest> = []
-    /// With the time from which on their bytes can't have been verified later, for those of which no date is known.
+    /// With the last change of their names, for those of which no date is known.
     var skipped: [SHA256Digest: Int64] = [:]
     /// Of blobs that had none, whatever their digests turn out to be.
     var sums: [SHA256Digest: ChunkSums] = [:]

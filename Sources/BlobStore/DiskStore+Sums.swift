@@ -17,10 +17,10 @@ extension DiskStore {
     }
 
     /// Copies the chunks of a rotten blob that are right into its new partial, which is empty and whose lock is held. It is a
-    /// partial with gaps then, whose journal tells what is there.
+    /// partial with gaps then, whose journal tells what is there. A cancelled task ends it within moments, with what was copied
+    /// by then.
     ///
     /// - Returns: the length of the partial: 0 where nothing could be had.
-    /// A cancelled task ends it within moments, with what was copied by then.
     func salvage(_ digest: SHA256Digest, size: Int64, into partial: OpenFile) async -> Int64 {
         let isCancelled = Flag()
         return await withTaskCancellationHandler {

@@ -92,30 +92,37 @@ struct CrashTests {
     @Test func whatANameStandsForIsDurableBeforeIt() async throws {
         try await CrashWorld.with { world in
             var unsynchronised: Set<String> = []
-            var names: Set<String> = []
+            // Names that a power cut may undo.
+            var pending: Set<String> = []
             var violations: [String] = []
             for call in try await world.calls() {
-                let folder = (call.path as NSString).deletingLastPathComponent
                 switch call.name {
                 case "pwrite", "ftruncate", "fchmod", "futimens": unsynchronised.insert(call.path)
-                case "openat", "mkdirat": names.insert(folder)
-                case "linkat": names.insert((call.other as NSString).deletingLastPathComponent)
+                case "openat", "mkdirat": pending.insert(call.path)
+                case "linkat": pending.insert(call.other)
                 case "fsync":
                     unsynchronised.remove(call.path)
-                    names.remove(call.path)
-                case "syncfs": (unsynchronised, names) = ([], [])
+                    pending = pending.filter { ($0 as NSString).deletingLastPathComponent != call.path }
+                case "syncfs": (unsynchronised, pending) = ([], [])
                 case "renameat", "renameat2":
-                    let target = (call.other as NSString).deletingLastPathComponent
                     let isDurable = call.other.contains("/blobs/") || call.other.contains("/records/")
                     if isDurable, unsynchronised.contains(call.path) {
                         violations.append("\(call.path) was renamed to \(call.other) before its bytes were durable")
                     }
-                    let isModel = call.other.contains("/models/")
-                    if isModel, names.contains(where: { $0.hasPrefix(call.path) || $0.contains("/blobs/") }) {
-                        violations.append(
-                            "\(call.other) is shown before names in it, or of blobs, were durable: \(names)")
+                    // Other models' blobs may be on their way meanwhile.
+                    if let model = call.other.components(separatedBy: "/models/").dropFirst().first {
+                        let blobs = (world.new[model] ?? [:]).values.flatMap { digest in
+                            ["\(digest.prefix(2))", "\(digest.prefix(2))/\(digest)"].map {
+                                "\(world.world.store)/blobs/sha256/\($0)"
+                            }
+                        }
+                        let lost = pending.filter { $0.hasPrefix(call.path + "/") || blobs.contains($0) }
+                        if !lost.isEmpty {
+                            violations.append("\(call.other) is shown before these were durable: \(lost)")
+                        }
                     }
-                    names.insert(target)
+                    pending.remove(call.path)
+                    pending.insert(call.other)
                 default: break
                 }
             }

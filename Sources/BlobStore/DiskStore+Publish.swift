@@ -29,7 +29,7 @@ extension DiskStore {
                 let modelFolder = try self.folder(StoreLayout.models).folder(model.text)
                 let folder = try modelFolder.folder(path.parent.map(String.init) ?? "")
                 let partial = try self.folder(StoreLayout.partial)
-                let blobs = try self.folder(StoreLayout.blobs).folder(StoreLayout.blobFolder(digest), create: true)
+                let blobs = try self.blobFolder(of: digest, isDurable: true)
                 self.unsealIfRotten(digest)
                 let (view, name) = (String(path.lastComponent), StoreLayout.temporaryName("adopt"))
                 do throws(SystemFailure) {

@@ -108,7 +108,7 @@ final class FileWriter: Sendable {
     ///
     /// - Parameters:
     ///   - bytes: of any number.
-    ///   - isLast: no more will come: what makes up a small file is written at once, here.
+    ///   - isLast: no more will come: what is held is written here, if nothing waits before it.
     /// - Throws: what made an earlier write fail, or this one; nothing is taken after that.
     func append(_ bytes: RawSpan, isLast: Bool) throws(SystemFailure) {
         let result = filling.withLock { filling in

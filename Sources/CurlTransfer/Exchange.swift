@@ -72,6 +72,7 @@ final class Exchange {
         case .complete(let head):
             outcome.httpStatus = head.status
             outcome.contentType = head.contentType
+            outcome.declaredSize = gate.declaredSize(head)
             return admit(gate.admit(head))
         }
     }

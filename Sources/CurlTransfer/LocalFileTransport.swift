@@ -70,6 +70,7 @@ final class LocalFileTransport: Sendable {
             // Nothing was written: close(2) has nothing to report.
             defer { _ = close(descriptor) }
             let size = try check(descriptor, path)
+            outcome.declaredSize = size
             let offset = try start(size)
             try sink.begin(at: offset, validator: nil)
             _ = posix_fadvise(descriptor, 0, 0, Int32(POSIX_FADV_SEQUENTIAL))

@@ -49,6 +49,13 @@ struct ResponseGate {
         }
     }
 
+    /// Bytes of the whole file, as the head of an answer declares them.
+    func declaredSize(_ head: ResponseHead) -> Int64? {
+        if head.status == 206 { return head.contentRange.flatMap(ContentRange.init)?.total }
+        guard head.status == 200, case .bytes(let length) = declaredLength(head) else { return nil }
+        return length
+    }
+
     private func whole(_ head: ResponseHead) -> Admission {
         if let fault = coding(head) { return .refuse(fault) }
         switch declaredLength(head) {

@@ -80,6 +80,8 @@ public struct TransferOutcome: Sendable {
     public var retryAfter: Duration?
     /// The partial bytes can't be continued from this source: drop them and start from scratch.
     public var mustRestart: Bool
+    /// Bytes of the whole file as the source declares them; nil where it does not.
+    public var declaredSize: Int64?
     /// The media type that the last response declared, for the diagnosis of wrong bytes.
     public var contentType: String?
     /// Up to 512 bytes of the body from its start, if the answer started there: for the diagnosis of wrong bytes.
@@ -88,13 +90,14 @@ public struct TransferOutcome: Sendable {
     /// All bytes arrived and there were none, unless it is said.
     public init(
         error: SyncError? = nil, httpStatus: Int? = nil, bytes: Int64 = 0, retryAfter: Duration? = nil,
-        mustRestart: Bool = false, contentType: String? = nil, firstBytes: [UInt8] = []
+        mustRestart: Bool = false, declaredSize: Int64? = nil, contentType: String? = nil, firstBytes: [UInt8] = []
     ) {
         self.error = error
         self.httpStatus = httpStatus
         self.bytes = bytes
         self.retryAfter = retryAfter
         self.mustRestart = mustRestart
+        self.declaredSize = declaredSize
         self.contentType = contentType
         self.firstBytes = firstBytes
     }

@@ -1,5 +1,6 @@
 internal import BlobStore
 internal import CurlTransfer
+internal import SyncEngine
 internal import Synchronization
 internal import SystemSupport
 internal import YAMLManifest
@@ -12,6 +13,8 @@ public enum ManifestLoadError: Error, Sendable, CustomStringConvertible {
     case unreadable(SyncError)
     /// It was read and is wrong: all that is wrong, with places.
     case invalid(ManifestIssues)
+    /// A saved plan whose manifests have changed since it was made, or that no one can apply; what and why.
+    case stale(String)
 
     /// What to show a person: one line, or one for each issue.
     public var description: String {
@@ -19,6 +22,7 @@ public enum ManifestLoadError: Error, Sendable, CustomStringConvertible {
         case .notFound(let path): "\(path): no such manifest"
         case .unreadable(let error): error.message
         case .invalid(let issues): issues.description
+        case .stale(let reason): reason
         }
     }
 }
@@ -40,14 +44,81 @@ public struct ManifestLoader: Sendable {
     ///
     /// - Throws: ``ManifestLoadError``. Of several invalid manifests all errors are told at once.
     public func load(_ paths: [String]) async throws(ManifestLoadError) -> Manifest {
+        var documents: [Document] = []
+        for path in paths { documents.append(try await read(path)) }
+        return try await decode(documents)
+    }
+
+    /// Reads both sides of a change for ``ManifestDiff``: relative URLs of the old one are taken as if it were where the
+    /// new one is, so that a copy of it elsewhere differs in nothing. The old one may be `/dev/null`: no models.
+    ///
+    /// - Throws: ``ManifestLoadError``.
+    public func loadChange(
+        from old: String, to new: String
+    ) async throws(ManifestLoadError) -> (old: Manifest, new: Manifest) {
+        let after = try await read(new)
+        guard old != "/dev/null" else { return (Manifest(applied: []), try await decode([after])) }
+        var before = try await read(old)
+        before.base = after.base
+        return (try await decode([before]), try await decode([after]))
+    }
+
+    /// What was named: manifests, or one saved plan.
+    public enum Wanted: Sendable {
+        /// What must be there.
+        case manifest(Manifest)
+        /// What was planned for it.
+        case plan(SavedPlan)
+    }
+
+    /// As ``load(_:)``; or, where one path is all and leads to what `plan --out` wrote, the plan and its manifests.
+    ///
+    /// - Throws: ``ManifestLoadError``, also for a plan whose manifests are not what they were.
+    public func loadWanted(_ paths: [String]) async throws(ManifestLoadError) -> Wanted {
+        var documents: [Document] = []
+        for path in paths { documents.append(try await read(path)) }
+        guard documents.count == 1, let plan = try SavedPlan.Stored(documents[0].bytes, documents[0].shown) else {
+            return .manifest(try await decode(documents))
+        }
+        var sources: [Document] = []
+        for source in plan.manifests {
+            let document = try await read(source.path)
+            let digest = SHA256Digest(of: document.bytes)
+            guard digest.hex == source.sha256 else {
+                throw .stale(
+                    "\(documents[0].shown): \(source.path) has changed since the plan was made "
+                        + "(sha256 got \(digest), expected \(source.sha256)); make a new plan")
+            }
+            sources.append(document)
+        }
+        return .plan(SavedPlan(plan, documents[0].shown, for: try await decode(sources)))
+    }
+
+    /// Asks every URL of the manifest for its size; nothing is downloaded but a byte.
+    ///
+    /// - Returns: one answer a URL, in the manifest's order.
+    /// - Throws: ``SyncError`` if the network can't be set up.
+    public func checkSources(of manifest: Manifest) async throws(SyncError) -> [SourceCheck] {
+        let transport = try configuration.makeTransport(hosts: manifest.hosts)
+        defer { transport.shutDown() }
+        return await SourceChecker(transport: transport, clock: .system).check(manifest)
+    }
+
+    /// What was read under one name.
+    private struct Document {
+        var shown: String
+        var bytes: [UInt8]
+        var base: URLBase
+    }
+
+    private func decode(_ documents: [Document]) async throws(ManifestLoadError) -> Manifest {
         var drafts: [ManifestDraft] = []
         var issues = ManifestIssues()
-        for path in paths {
-            let (bytes, base) = try await read(path)
-            let shown = path == "-" ? "<stdin>" : SourceURL.isRemote(path) ? SourceURL.redact(path) : path
+        for document in documents {
             // On another core meanwhile: hashing takes a good part of what decoding does.
-            async let digest = SHA256Digest(of: bytes)
-            var (draft, found) = YAMLManifestDecoder().decode(bytes, path: shown, base: base)
+            async let digest = SHA256Digest(of: document.bytes)
+            var (draft, found) = YAMLManifestDecoder()
+                .decode(document.bytes, path: document.shown, base: document.base)
             draft.sha256 = await digest
             drafts.append(draft)
             issues.append(found)
@@ -59,13 +130,17 @@ public struct ManifestLoader: Sendable {
         }
     }
 
-    private func read(_ path: String) async throws(ManifestLoadError) -> (bytes: [UInt8], base: URLBase) {
-        if SourceURL.isRemote(path) { return try await fetch(path) }
+    private func read(_ path: String) async throws(ManifestLoadError) -> Document {
+        if SourceURL.isRemote(path) {
+            let (bytes, base) = try await fetch(path)
+            return Document(shown: SourceURL.redact(path), bytes: bytes, base: base)
+        }
         let folder = configuration.workingFolder
         let absolute = path == "-" ? folder + "/-" : path.hasPrefix("/") ? path : folder + "/" + path
         do throws(SystemFailure) {
             let bytes = try OpenFile.read(path == "-" ? "/dev/stdin" : absolute).readAll(limit: Self.byteLimit)
-            return (bytes, .folder(absolute.lastIndex(of: "/").map { String(absolute[..<$0]) } ?? folder))
+            let base = absolute.lastIndex(of: "/").map { String(absolute[..<$0]) } ?? folder
+            return Document(shown: path == "-" ? "<stdin>" : path, bytes: bytes, base: .folder(base))
         } catch {
             if error.isNotFound { throw .notFound(path: path) }
             throw .unreadable(SyncError(.storeIO, "\(path): \(error.reason)"))

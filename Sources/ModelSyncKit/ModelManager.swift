@@ -49,6 +49,17 @@ public struct ModelManager: Sendable {
         prune ? try await plan(try await pruned(manifest, in: try open(.inspect))) : try await plan(manifest)
     }
 
+    /// What the manifest changes of the models that were applied before. Offline.
+    ///
+    /// - Throws: the store's failures.
+    public func difference(_ manifest: Manifest) async throws(SyncError) -> ManifestDiff {
+        let names = Set(manifest.models.map(\.name))
+        let records = try await open(.inspect).records()
+        return ManifestDiff(
+            from: records.filter { names.contains($0.name) },
+            to: manifest.models.filter { !manifest.unwanted.contains($0.name) })
+    }
+
     /// The manifest, with all models of the store that it does not have to go.
     private func pruned(_ manifest: Manifest, in store: DiskStore) async throws(SyncError) -> Manifest {
         manifest.removing(try await store.names().subtracting(manifest.models.map(\.name)).sorted())
@@ -62,6 +73,25 @@ public struct ModelManager: Sendable {
     public func apply(
         _ manifest: Manifest, command: String = "apply", prune: Bool = false
     ) async throws(SyncError) -> SyncReport {
+        try await run(manifest, command, prune: prune).report
+    }
+
+    /// Does what was planned, if that is still what is to be done.
+    ///
+    /// - Throws: ``StalePlan`` where it is not, and for a store that the plan was not made for; ``SyncError`` as
+    ///   ``apply(_:command:prune:)``. Nothing is done then.
+    public func apply(_ saved: SavedPlan) async throws -> SyncReport {
+        guard saved.store == store else {
+            throw StalePlan(description: "\(saved.path): was made for the store \(saved.store), not for \(store)")
+        }
+        let (report, staleness) = try await run(saved.manifest, "apply", prune: false, saved)
+        if let staleness { throw StalePlan(description: staleness) }
+        return report
+    }
+
+    private func run(
+        _ manifest: Manifest, _ command: String, prune: Bool, _ saved: SavedPlan? = nil
+    ) async throws(SyncError) -> (report: SyncReport, staleness: String?) {
         let store = try open(.change)
         let manifest = prune ? try await pruned(manifest, in: store) : manifest
         let transport = try configuration.makeTransport(hosts: manifest.hosts)
@@ -70,20 +100,26 @@ public struct ModelManager: Sendable {
             transport.shutDown()
             thread.shutDown()
         }
-        let engine = engine(store, transport, thread)
+        var options = configuration.options
+        if saved?.depth == .full { options.depth = .full }
+        let engine = engine(store, transport, thread, options: options)
+        var staleness: String?
         var report = await builder(command)
             .report(on: manifest) { () throws(SyncError) in
                 let plan = try await engine.plan(manifest)
+                staleness = saved?.staleness(of: plan)
+                if staleness != nil { return (plan, [], []) }
                 let (results, notes) = await engine.apply(plan)
                 return (plan, results, notes)
             }
+        if staleness != nil { return (report, staleness) }
         report.notes += store.notes
         if prune, report.outcome == .ok { report.notes += await clean(store, after: report, keeping: manifest) }
         // The run has been: its report is not to be lost with a disk that is full by now.
         do throws(SyncError) { try await keep(&report, in: store) } catch {
             report.notes.append("the report could not be kept in the store: \(error.message)")
         }
-        return report
+        return (report, nil)
     }
 
     /// Hashes what the store holds of the manifest, or of all models that were ever applied, and tells what is not right.

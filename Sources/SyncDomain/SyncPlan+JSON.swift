@@ -10,6 +10,8 @@ extension SyncPlan {
             writer.manifests(manifest.sources)
             writer.key("store")
             writer.string(store)
+            writer.key("verify")
+            writer.string(depth.rawValue)
             writer.key("summary")
             writeSummary(&writer)
             writer.key("items")

@@ -117,6 +117,8 @@ public struct SyncPlan: Sendable {
     public var bytesFree: Int64
     /// Bytes hashed to make the plan.
     public var bytesVerified: Int64
+    /// How hard it was looked at what is there.
+    public var depth = VerifyDepth.quick
 
     /// Takes the parts as they are: that indices fit is for the planner to see to.
     public init(

@@ -32,7 +32,9 @@ public struct SyncEngine: Sendable {
         let inventory = try await store.survey(manifest, depth: options.depth) { bytes in
             observer.observe(.verified(bytes: bytes))
         }
-        return Planner.plan(manifest, inventory)
+        var plan = Planner.plan(manifest, inventory)
+        plan.depth = options.depth
+        return plan
     }
 
     /// Does what the plan says. Failures are in the results, one file's stops no other.

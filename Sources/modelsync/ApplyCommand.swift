@@ -8,6 +8,7 @@ struct ApplyCommand: AsyncParsableCommand {
             Examples:
               modelsync apply manifests/default.yaml
               modelsync apply manifests/default.yaml --only 'whisper/*' --report report.json
+              modelsync plan manifests/default.yaml --out plan.json && modelsync apply plan.json
             """)
 
     @OptionGroup var manifest: ManifestArguments
@@ -35,7 +36,11 @@ struct ApplyCommand: AsyncParsableCommand {
         network.apply(to: &configuration)
         try arguments.apply(to: &configuration)
         configuration.options.depth = verify.depth
-        let wanted = try await manifest.load(configuration)
+        let wanted: Manifest
+        switch try await manifest.loadWanted(configuration) {
+        case .plan(let saved): return try await apply(saved, configuration)
+        case .manifest(let manifest): wanted = manifest
+        }
         if dryRun {
             let manager = ModelManager(store: global.store, configuration: configuration)
             let plan = try await manager.plan(wanted, prune: prune)
@@ -43,7 +48,18 @@ struct ApplyCommand: AsyncParsableCommand {
         }
         let runner = Runner(global: global, arguments: arguments, configuration: configuration)
         let prune = prune
-        try await runner.run { manager throws(SyncError) in try await manager.apply(wanted, prune: prune) }
+        try await runner.run { manager in try await manager.apply(wanted, prune: prune) }
+    }
+
+    private func apply(_ saved: SavedPlan, _ configuration: SyncConfiguration) async throws {
+        guard !prune, !dryRun, manifest.only.isEmpty else {
+            throw ValidationError(
+                "\(saved.path) is a plan: what is done is what it says, with no --only, --prune or --dry-run")
+        }
+        // Where no flag says otherwise, the store that was planned for.
+        let runner = Runner(
+            global: global, arguments: arguments, configuration: configuration, store: global.store ?? saved.store)
+        try await runner.run { manager in try await manager.apply(saved) }
     }
 }
 
@@ -86,7 +102,7 @@ struct VerifyCommand: AsyncParsableCommand {
         let runner = Runner(
             global: global, arguments: arguments, configuration: configuration, createsStore: repair)
         let (isRepair, budget) = (repair, budget?.budget)
-        try await runner.run { manager throws(SyncError) in
+        try await runner.run { manager in
             isRepair ? try await manager.repair(wanted) : try await manager.verify(wanted, budget: budget)
         }
     }
@@ -99,16 +115,22 @@ struct Runner {
     let configuration: SyncConfiguration
     /// Whether what keeps it from beginning is a store that can't be created.
     var createsStore = true
+    /// In place of the one that the flags name.
+    var store: String?
 
-    func run(_ body: (ModelManager) async throws(SyncError) -> SyncReport) async throws {
+    func run(_ body: (ModelManager) async throws -> SyncReport) async throws {
         Signals.beginRun()
         let target = try reportFile()
         let style = global.quiet && arguments.progress == .auto ? .none : arguments.progress
         let manager = ModelManager(
-            store: global.store, configuration: configuration,
+            store: store ?? global.store, configuration: configuration,
             observer: ProgressPrinter(style: style, isVerbose: global.verbose, console: global.console))
         let report: SyncReport
-        do throws(SyncError) { report = try await body(manager) } catch { throw cannotBegin(error) }
+        do { report = try await body(manager) } catch let error as SyncError {
+            throw cannotBegin(error)
+        } catch let error as StalePlan {
+            throw CommandFailure(message: error.description, status: .invalidData)
+        }
         if arguments.report == "-" { Console.write(report.json) }
         do throws(SyncError) { try target?.write(report.json) } catch {
             throw CommandFailure(message: error.message, status: .cannotCreate)

@@ -37,7 +37,7 @@ enum ExitStatus: Int32 {
             switch error {
             case .notFound: .noInput
             case .unreadable(let error): error.code == .storeIO ? .inputOutput : .incomplete
-            case .invalid: .invalidData
+            case .invalid, .stale: .invalidData
             }
     }
 

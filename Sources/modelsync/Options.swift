@@ -179,7 +179,17 @@ struct ManifestArguments: ParsableArguments {
 
     /// - Throws: a failure that names a pattern which no model matches: a typo would otherwise look like success.
     func load(_ configuration: SyncConfiguration) async throws -> Manifest {
-        let manifest = try await ManifestLoader(configuration: configuration).load(manifests)
+        try selected(try await ManifestLoader(configuration: configuration).load(manifests))
+    }
+
+    /// As ``load(_:)``, or a saved plan.
+    func loadWanted(_ configuration: SyncConfiguration) async throws -> ManifestLoader.Wanted {
+        let wanted = try await ManifestLoader(configuration: configuration).loadWanted(manifests)
+        guard case .manifest(let manifest) = wanted else { return wanted }
+        return .manifest(try selected(manifest))
+    }
+
+    private func selected(_ manifest: Manifest) throws -> Manifest {
         guard !only.isEmpty else { return manifest }
         let selectors = only.map(ModelSelector.init)
         for (text, selector) in zip(only, selectors) where !manifest.models.contains(where: selector.matches) {

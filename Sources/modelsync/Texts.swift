@@ -36,10 +36,10 @@ struct PlanText {
         for (model, file) in plan.unmanaged {
             Console.print("  ? unmanaged \(plan.manifest.models[model].name)/\(file.path): stays")
         }
-        Console.print(summary)
+        Console.print(Self.summary(plan))
     }
 
-    private var summary: String {
+    static func summary(_ plan: SyncPlan) -> String {
         let counts = plan.counts
         guard plan.hasChanges else {
             return "nothing to do: \(ManifestText.count(plan.items.count, "file")) as the manifest says"

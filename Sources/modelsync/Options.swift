@@ -71,6 +71,8 @@ struct NetworkOptions: ParsableArguments {
         configuration.clientCertificate = clientCert.map(configuration.absolute)
         configuration.clientKey = clientKey.map(configuration.absolute)
         configuration.proxy = proxy
+        let offline = configuration.environment("MODELSYNC_OFFLINE")?.lowercased()
+        configuration.options.isOffline = ["1", "true", "yes", "on"].contains(offline)
     }
 }
 
@@ -115,8 +117,7 @@ struct RunArguments: ParsableArguments {
     func apply(to configuration: inout SyncConfiguration) throws {
         configuration.options.attempts = retries
         configuration.limitRate = try rate(configuration)?.bytesPerSecond
-        let offlineVariable = configuration.environment("MODELSYNC_OFFLINE")?.lowercased()
-        configuration.options.isOffline = offline || ["1", "true", "yes", "on"].contains(offlineVariable)
+        if offline { configuration.options.isOffline = true }
         defer { configuration.options.jobs = min(configuration.options.jobs, Descriptors.jobLimit) }
         if let number = try Self.number(jobs, "MODELSYNC_JOBS", configuration) { configuration.options.jobs = number }
         if let number = try Self.number(connections, "MODELSYNC_CONNECTIONS", configuration) {

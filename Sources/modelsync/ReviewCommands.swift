@@ -26,6 +26,9 @@ struct ValidateCommand: AsyncParsableCommand {
     func run() async throws {
         var configuration = SyncConfiguration()
         network.apply(to: &configuration)
+        if online, configuration.options.isOffline {
+            throw ValidationError("--online asks the network, and $MODELSYNC_OFFLINE says not to")
+        }
         let loader = ManifestLoader(configuration: configuration)
         var worst: ExitStatus?
         for path in manifests {

@@ -146,6 +146,19 @@ extension AcceptanceTests.Review {
         }
     }
 
+    @Test func nothingIsAskedWhereTheVariableSaysOffline() async throws {
+        try await World.with { world in
+            var world = world
+            world.environment["MODELSYNC_OFFLINE"] = "1"
+            let document = try world.document("a.bin", 10, seed: 1)
+            let manifest = try world.manifest(.init("m", files: [document.file("http://127.0.0.1:9")]))
+            #expect(try await world.run("validate", manifest).exitCode == 0)
+            #expect(try await world.run("validate", manifest, "--online").exitCode == 64)
+            let plan = try await world.run("plan", "http://127.0.0.1:9/models.yaml")
+            #expect(plan.exitCode == 1 && plan.standardError.contains("offline"), "\(plan)")
+        }
+    }
+
     @Test func everyURLIsAskedForItsSize() async throws {
         try await World.with { world in
             let server = try FaultServer()

@@ -100,12 +100,13 @@ public struct ModelManager: Sendable {
             transport.shutDown()
             thread.shutDown()
         }
+        let builder = builder(command)
         var options = configuration.options
         if saved?.depth == .full { options.depth = .full }
-        let engine = engine(store, transport, thread, options: options)
+        let engine = engine(store, transport, thread, options: options, observer: builder.sampler)
         var staleness: String?
-        var report = await builder(command)
-            .report(on: manifest) { () throws(SyncError) in
+        var report =
+            await builder.report(on: manifest) { () throws(SyncError) in
                 let plan = try await engine.plan(manifest)
                 staleness = saved?.staleness(of: plan)
                 if staleness != nil { return (plan, [], []) }
@@ -134,9 +135,10 @@ public struct ModelManager: Sendable {
         let wanted = if let manifest { manifest } else { Manifest(applied: try await store.records()) }
         var thorough = configuration
         thorough.options.depth = .full
-        let engine = engine(store, NoTransport(), options: thorough.options)
-        var report = await builder("verify")
-            .report(on: wanted) { () throws(SyncError) in
+        let builder = builder("verify")
+        let engine = engine(store, NoTransport(), options: thorough.options, observer: builder.sampler)
+        var report =
+            await builder.report(on: wanted) { () throws(SyncError) in
                 let plan = try await engine.plan(wanted)
                 return (plan, engine.verdict(plan), [])
             }
@@ -307,15 +309,18 @@ public struct ModelManager: Sendable {
     }
 
     private func builder(_ command: String) -> ReportBuilder {
-        ReportBuilder(command: command, store: store, configuration: configuration, clock: clock)
+        ReportBuilder(
+            command: command, store: store, configuration: configuration, clock: clock,
+            sampler: RunSampler(telling: observer, clock: clock))
     }
 
     private func engine(
-        _ store: DiskStore, _ transport: any Transferring, _ thread: TaskThread? = nil, options: RunOptions? = nil
+        _ store: DiskStore, _ transport: any Transferring, _ thread: TaskThread? = nil, options: RunOptions? = nil,
+        observer: (any SyncObserver)? = nil
     ) -> SyncEngine {
         SyncEngine(
             store: store, transport: transport, clock: clock, options: options ?? configuration.options,
-            observer: observer, taskExecutor: thread)
+            observer: observer ?? self.observer, taskExecutor: thread)
     }
 }
 
@@ -349,6 +354,8 @@ private struct ReportBuilder {
     let store: String
     let configuration: SyncConfiguration
     let clock: RunClock
+    /// Is to hear of the run. It has begun when this was made.
+    let sampler: RunSampler
 
     func report(
         on manifest: Manifest,
@@ -377,6 +384,7 @@ private struct ReportBuilder {
         }
         report.finishedAt = clock.wall()
         report.seconds = (clock.monotonic() - started).seconds
+        report.samples = sampler.samples(until: report.seconds)
         return report
     }
 }

@@ -10,6 +10,7 @@ extension SyncReport {
                 writer.key("error")
                 error.write(to: &writer)
             }
+            writeSamples(&writer)
             writer.key("results")
             writer.array { writer in
                 for result in results {
@@ -48,6 +49,23 @@ extension SyncReport {
         guard let oldestVerification else { return }
         writer.key("oldest_verification")
         writer.string(oldestVerification.description)
+    }
+
+    private func writeSamples(_ writer: inout JSONWriter) {
+        if samples.isEmpty { return }
+        writer.key("samples")
+        writer.array { writer in
+            for sample in samples {
+                writer.object { writer in
+                    writer.key("seconds")
+                    writer.decimal(sample.seconds)
+                    writer.key("bytes_downloaded")
+                    writer.integer(sample.bytesDownloaded)
+                    writer.key("bytes_hashed")
+                    writer.integer(sample.bytesHashed)
+                }
+            }
+        }
     }
 
     private func writeSummary(_ writer: inout JSONWriter) {

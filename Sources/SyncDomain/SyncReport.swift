@@ -124,6 +124,23 @@ public struct DownloadResult: Sendable, Hashable {
     public var isSuccess: Bool { outcome.isSuccess }
 }
 
+/// How far a run was at one moment.
+public struct RunSample: Sendable, Hashable {
+    /// Since the run began, by the monotonic clock.
+    public var seconds: Double
+    /// Bytes that had come over the network, or from a local source, by then.
+    public var bytesDownloaded: Int64
+    /// Bytes of what was here already that had been hashed by then.
+    public var bytesHashed: Int64
+
+    /// Takes the parts as they are.
+    public init(seconds: Double, bytesDownloaded: Int64, bytesHashed: Int64) {
+        self.seconds = seconds
+        self.bytesDownloaded = bytesDownloaded
+        self.bytesHashed = bytesHashed
+    }
+}
+
 /// How a run ended as a whole.
 public enum RunOutcome: String, Sendable, Hashable, CaseIterable {
     case ok, failed, cancelled
@@ -158,6 +175,8 @@ public struct SyncReport: Sendable {
     public var bytesVerified: Int64
     /// Of the blobs that a verification looked at, when the one that was hashed longest ago was; nil where none was looked at.
     public var oldestVerification: Timestamp?
+    /// How far the run was as time went by: at most 600, the last at its end; none where no bytes moved.
+    public var samples: [RunSample] = []
     /// One for each path, in the plan's order; the unmanaged ones come last.
     public var results: [DownloadResult]
     /// Why the run failed as a whole, where it is not one file's fault.

@@ -55,7 +55,12 @@ import Testing
             let report = try await place.manager.apply(manifest)
             #expect(report.bytesVerified == 100)
             #expect(report.bytesDownloaded == 100)
-            #expect(try await place.manager.apply(manifest).bytesVerified == 0)
+            #expect(report.samples.last?.bytesDownloaded == 100)
+            #expect(report.samples.last?.seconds == report.seconds)
+            let again = try await place.manager.apply(manifest)
+            #expect(again.bytesVerified == 0)
+            #expect(again.samples.isEmpty)
+            #expect(try await place.manager.verify(manifest).samples.last?.bytesHashed == 100)
         }
     }
 

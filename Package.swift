@@ -42,6 +42,10 @@ let package = Package(
         .target(
             name: "ModelSyncKit",
             dependencies: ["SyncDomain", "SystemSupport", "YAMLManifest", "CurlTransfer", "BlobStore", "SyncEngine"],
+            resources: [
+                .embedInCode("Resources/report.html"), .embedInCode("Resources/report.css"),
+                .embedInCode("Resources/report.js"),
+            ],
             swiftSettings: settings),
         .executableTarget(
             name: "modelsync",
@@ -70,7 +74,7 @@ let package = Package(
             name: "SyncEngineTests", dependencies: ["SyncEngine", "SyncDomain", "TestSupport"],
             swiftSettings: testSettings),
         .testTarget(
-            name: "ModelSyncKitTests", dependencies: ["ModelSyncKit", "SyncDomain", "TestSupport"],
+            name: "ModelSyncKitTests", dependencies: ["ModelSyncKit", "SyncDomain", "SyncEngine", "TestSupport"],
             swiftSettings: testSettings),
         .testTarget(
             name: "AcceptanceTests",

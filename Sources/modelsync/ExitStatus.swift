@@ -41,6 +41,15 @@ enum ExitStatus: Int32 {
             }
     }
 
+    init(_ error: ReportReadError) {
+        self =
+            switch error {
+            case .notFound: .noInput
+            case .unreadable: .inputOutput
+            case .invalid: .invalidData
+            }
+    }
+
     /// For a run that ended with a report.
     init(_ report: SyncReport) {
         self =

@@ -77,6 +77,9 @@ let package = Package(
             name: "ModelSyncKitTests", dependencies: ["ModelSyncKit", "SyncDomain", "SyncEngine", "TestSupport"],
             swiftSettings: testSettings),
         .testTarget(
+            name: "ModelSyncCommandTests", dependencies: ["ModelSyncKit", "TestSupport", "modelsync"],
+            swiftSettings: testSettings),
+        .testTarget(
             name: "AcceptanceTests",
             dependencies: ["ModelSyncKit", "SyncDomain", "SyncEngine", "TestSupport", "modelsync"],
             swiftSettings: testSettings),

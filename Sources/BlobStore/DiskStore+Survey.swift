@@ -6,7 +6,7 @@ extension DiskStore {
     /// Looks at names and times on one thread, while the hash threads begin with what these leave open. A file that can't be
     /// read is damaged, and no failure.
     public func survey(
-        _ manifest: Manifest, depth: VerifyDepth, progress: @escaping @Sendable (Int64) -> Void
+        _ manifest: Manifest, depth: VerifyDepth, progress: @escaping @Sendable (SurveyProgress) -> Void
     ) async throws(SyncError) -> Inventory {
         guard exists else {
             let free = try await blocking { () throws(SystemFailure) in try self.freeBytes() }
@@ -16,20 +16,24 @@ extension DiskStore {
             return Inventory(models: models, bytesFree: free)
         }
         let batch = hashes.batch()
+        let hashed = { @Sendable (bytes: Int64) in progress(.hashed(bytes: bytes)) }
         do throws(SyncError) {
             let survey = try await blocking { () throws(SystemFailure) in
                 guard let budget = self.budget, depth == .full else {
-                    return try Surveyor(self, manifest, depth) { batch.add(self.job($0, progress)) }.look()
+                    return try Surveyor(self, manifest, depth) { batch.add(self.job($0, hashed)) }.look()
                 }
                 // What was verified longest ago goes first: that is known when all has been looked at.
                 var survey = try Surveyor(self, manifest, depth, trustsCopies: true) { _ in }.look()
                 survey.questions = self.ration(survey.questions, budget)
                 let first = survey.questions.firstIndex { $0.isBlob && $0.wasSealed }
                 for (index, question) in survey.questions.enumerated() {
-                    batch.add(self.job(question, isFirst: index == first, budget, progress))
+                    batch.add(self.job(question, isFirst: index == first, budget, hashed))
                 }
                 return survey
             }
+            let total = survey.questions.reduce(0) { $0 + $1.size }
+            // Of a budget of time nobody knows how far it reaches.
+            if total > 0, depth == .quick || budget == nil || budget?.bytes != nil { progress(.willHash(bytes: total)) }
             let verdicts = await batch.digests()
             if Task.isCancelled {
                 for (question, verdict) in zip(survey.questions, verdicts) where verdict == question.expected {

@@ -47,6 +47,9 @@ public enum SyncEvent: Sendable {
     /// One path is done with: of a fetched file when its bytes are in the store, and once more should its model then not
     /// come to be shown.
     case finished(DownloadResult)
+    /// So many bytes will have been hashed before the plan is made, those of earlier ``verified(bytes:)`` events among them.
+    /// Not told where nothing is hashed, or where the time alone tells when to stop.
+    case verifying(total: Int64)
     /// Bytes were hashed since the last such event.
     case verified(bytes: Int64)
     /// Something is worth telling and is no failure.

@@ -79,17 +79,26 @@ public protocol HashStreaming: Sendable {
     func cancel()
 }
 
+/// What a survey of the store tells while it looks.
+public enum SurveyProgress: Sendable, Hashable {
+    /// So many bytes are hashed in all, those among them that were hashed before this was told. Once at most: never where
+    /// nothing is hashed, or where the time alone tells when to stop.
+    case willHash(bytes: Int64)
+    /// Bytes were hashed since the last such value.
+    case hashed(bytes: Int64)
+}
+
 /// The local folder that holds the models, as the engine uses it: implemented by BlobStore.
 public protocol ModelStoring: Sendable {
     /// The store's folder, absolute.
     var path: String { get }
 
-    /// Looks at what is there of the manifest. Changes nothing. `progress` is called now and then, from any thread, with
-    /// the bytes that were hashed since the last call.
+    /// Looks at what is there of the manifest. Changes nothing. `progress` is called now and then, from any
+    /// thread.
     ///
     /// - Throws: the store's failures; `cancelled` if the task is.
     func survey(
-        _ manifest: Manifest, depth: VerifyDepth, progress: @escaping @Sendable (Int64) -> Void
+        _ manifest: Manifest, depth: VerifyDepth, progress: @escaping @Sendable (SurveyProgress) -> Void
     ) async throws(SyncError) -> Inventory
 
     /// Starts fetching a blob, unless it is there or another process is at it. A blob that a survey found damaged

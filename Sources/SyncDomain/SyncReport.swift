@@ -48,6 +48,8 @@ public struct TransferStatistics: Sendable, Hashable {
     public var bytesDownloaded: Int64
     /// Found partial and used.
     public var bytesResumed: Int64
+    /// Of a file that did not come whole: bytes that are there for the next run to go on from. Not part of the JSON.
+    public var bytesKept: Int64 = 0
     /// From the first attempt until the blob was in the store or was given up: waits between attempts count.
     public var seconds: Double
     /// Of the first attempt, by the wall clock.

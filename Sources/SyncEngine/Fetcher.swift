@@ -177,7 +177,10 @@ struct Fetcher {
                 }
                 ingest = next
             } catch {
-                if !progress.isIngestEnded { ingest.close() }
+                if !progress.isIngestEnded {
+                    progress.statistics.bytesKept = ingest.byteCount
+                    ingest.close()
+                }
                 return finished(named(error, job), progress)
             }
         }

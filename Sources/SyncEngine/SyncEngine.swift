@@ -29,8 +29,11 @@ public struct SyncEngine: Sendable {
     /// - Throws: the store's failures; `cancelled`.
     public func plan(_ manifest: Manifest) async throws(SyncError) -> SyncPlan {
         let observer = observer
-        let inventory = try await store.survey(manifest, depth: options.depth) { bytes in
-            observer.observe(.verified(bytes: bytes))
+        let inventory = try await store.survey(manifest, depth: options.depth) { progress in
+            switch progress {
+            case .willHash(let bytes): observer.observe(.verifying(total: bytes))
+            case .hashed(let bytes): observer.observe(.verified(bytes: bytes))
+            }
         }
         var plan = Planner.plan(manifest, inventory)
         plan.depth = options.depth

@@ -121,12 +121,16 @@ struct Runner {
     func run(_ body: (ModelManager) async throws -> SyncReport) async throws {
         Signals.beginRun()
         let target = try reportFile()
-        let style = global.quiet && arguments.progress == .auto ? .none : arguments.progress
-        let manager = ModelManager(
-            store: store ?? global.store, configuration: configuration,
-            observer: ProgressPrinter(style: style, isVerbose: global.verbose, console: global.console))
+        let style = arguments.progress.resolved(isQuiet: global.quiet, isTerminal: Console.isTerminal)
         let report: SyncReport
-        do { report = try await body(manager) } catch let error as SyncError {
+        do {
+            report = try await ProgressPrinter.tell(style, isVerbose: global.verbose, console: global.console) {
+                observer in
+                try await body(
+                    ModelManager(
+                        store: store ?? global.store, configuration: configuration, observer: observer))
+            }
+        } catch let error as SyncError {
             throw cannotBegin(error)
         } catch let error as StalePlan {
             throw CommandFailure(message: error.description, status: .invalidData)

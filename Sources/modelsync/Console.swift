@@ -9,6 +9,13 @@ struct Console: Sendable {
         case auto, always, never
     }
 
+    /// The colours that mean something, as SGR (ECMA-48) has them.
+    enum Paint: Int {
+        case red = 31
+        case green = 32
+        case yellow = 33
+    }
+
     /// For failures that come before the options are known.
     static let standard = Console(color: .auto, isQuiet: false)
 
@@ -30,6 +37,8 @@ struct Console: Sendable {
     static var failure: Int32? { outputFailure.withLock { $0 } }
 
     private let isColored: Bool
+    /// Of results on standard output.
+    private let hasColoredOutput: Bool
     let isQuiet: Bool
 
     init(color: Color, isQuiet: Bool) {
@@ -38,8 +47,15 @@ struct Console: Sendable {
             switch color {
             case .always: true
             case .never: false
-            case .auto: isatty(2) == 1 && SyncConfiguration().environment("NO_COLOR")?.isEmpty != false
+            case .auto: Self.isTerminal && SyncConfiguration().environment("NO_COLOR")?.isEmpty != false
             }
+        hasColoredOutput = isColored && (color == .always || isatty(1) == 1)
+    }
+
+    /// Whether standard error is a terminal that can do more than print.
+    static var isTerminal: Bool {
+        guard isatty(2) == 1, let kind = SyncConfiguration().environment("TERM") else { return false }
+        return !kind.isEmpty && kind != "dumb"
     }
 
     /// Whether somebody sits at standard input.
@@ -115,12 +131,31 @@ struct Console: Sendable {
     }
 
     func error(_ text: String) {
-        Self.log(isColored ? "\u{1B}[1;31merror:\u{1B}[0m \(text)" : "error: \(text)")
+        Self.log("\(painted("error:", .red, isColored)) \(text)")
+    }
+
+    /// What to do about an error. `--quiet` leaves it out.
+    func hint(_ text: String) {
+        if !isQuiet { Self.log("\(painted("hint:", .yellow, isColored)) \(text)") }
+    }
+
+    /// A word for standard output.
+    func painted(_ word: String, _ paint: Paint) -> String { painted(word, paint, hasColoredOutput) }
+
+    private func painted(_ word: String, _ paint: Paint, _ isColored: Bool) -> String {
+        isColored ? "\u{1B}[1;\(paint.rawValue)m\(word)\u{1B}[0m" : word
     }
 
     /// Each of a manifest's errors is a line of its own that starts with its place, as compilers do it.
     func error(_ failure: ManifestLoadError) {
         if case .invalid(let issues) = failure { Self.log(issues.description) } else { error(failure.description) }
+    }
+
+    /// Bytes as they are, on standard error, after all lines that wait.
+    static func writeErrors(_ bytes: [UInt8]) {
+        if bytes.isEmpty { return }
+        flush()
+        writeAll(bytes, to: 2)
     }
 
     /// Returns errno(3) where it fails.

@@ -102,7 +102,10 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Write the report to a file as well; - for standard output.", valueName: "file"))
     var report: String?
 
-    @Option(help: "Progress on standard error: auto, plain, json or none.")
+    @Option(
+        help: ArgumentHelp(
+            "Progress on standard error: bar (on a terminal; elsewhere it is plain), plain, json or none; auto is bar.",
+            valueName: "style"))
     var progress = ProgressStyle.auto
 
     func validate() throws {

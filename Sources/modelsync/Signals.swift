@@ -1,13 +1,14 @@
 import Glibc
 import Synchronization
 
-/// SIGINT and SIGTERM: the first ends the run cleanly, the second ends the process at once.
+/// SIGINT and SIGTERM: the first ends the run cleanly, the second ends the process at once. SIGCONT is counted.
 ///
 /// Nothing that the first would have kept is lost by the second: bytes are written as they come, and what is there
 /// is found again by its length.
 enum Signals {
     private static let first = Atomic<Int32>(0)
     private static let hasRun = Atomic<Bool>(false)
+    private static let continued = Atomic<Int>(0)
 
     /// From now on there is something to end cleanly. Before it, the first signal ends the process at once: it may be
     /// reading a manifest from a pipe that nobody writes to.
@@ -18,6 +19,9 @@ enum Signals {
         let signal = first.load(ordering: .relaxed)
         return signal == 0 ? nil : signal
     }
+
+    /// How often the process went on after it had been stopped.
+    static var continuations: Int { continued.load(ordering: .relaxed) }
 
     /// Before any thread is made: they inherit the mask, so that only the thread of ``wait(_:)`` takes these signals.
     static func block() {
@@ -33,6 +37,10 @@ enum Signals {
         while true {
             var signal: Int32 = 0
             guard unsafe sigwait(&set, &signal) == 0 else { continue }
+            if signal == SIGCONT {
+                continued.add(1, ordering: .relaxed)
+                continue
+            }
             let (isFirst, _) = first.compareExchange(expected: 0, desired: signal, ordering: .relaxed)
             guard isFirst, hasRun.load(ordering: .relaxed) else { _exit(128 + signal) }
             onFirst()
@@ -44,6 +52,7 @@ enum Signals {
         unsafe sigemptyset(&set)
         unsafe sigaddset(&set, SIGINT)
         unsafe sigaddset(&set, SIGTERM)
+        unsafe sigaddset(&set, SIGCONT)
         return set
     }
 }

@@ -74,7 +74,14 @@ struct SummaryText {
 
     func print(toStandardOutput: Bool, isQuiet: Bool) {
         if isJSON { Console.log(String(decoding: json, as: UTF8.self)) } else { printFailures() }
-        let lines = [headline] + ((target ?? report.storedPath).map { ["report: \($0)"] } ?? [])
+        let paint: Console.Paint =
+            switch report.outcome {
+            case .ok: .green
+            case .failed: .red
+            case .cancelled: .yellow
+            }
+        let word = toStandardOutput ? console.painted(outcome, paint) : outcome
+        let lines = ["\(word): \(headline)"] + ((target ?? report.storedPath).map { ["report: \($0)"] } ?? [])
         for line in lines {
             if toStandardOutput {
                 if !isQuiet { Console.print(line) }
@@ -84,17 +91,19 @@ struct SummaryText {
         }
     }
 
-    /// What failed for one reason is told once.
+    /// Each reason once.
     private func printFailures() {
-        for note in report.notes { console.note("note: \(note)") }
-        if let error = report.error { console.error(error.message) }
-        var counts: [String: Int] = [:]
-        let messages = report.results.compactMap { $0.outcome == .failed ? $0.error?.message : nil }
-        for message in messages { counts[message, default: 0] += 1 }
-        for message in messages {
-            guard let count = counts.removeValue(forKey: message) else { continue }
-            console.error(count > 1 ? "\(message) (\(count) files)" : message)
-        }
+        for note in report.notes { console.note(DisplayText.clean("note: \(note)")) }
+        if let error = report.error { console.error(DisplayText.clean(error.message)) }
+        let failures = FailureSummary(report)
+        for group in failures.groups { console.error(DisplayText.clean(group.text)) }
+        for hint in failures.hints { console.hint(hint) }
+    }
+
+    /// The first word of the last line but one.
+    private var outcome: String {
+        let verb = report.command == "verify" ? "verified" : "applied"
+        return report.outcome == .ok ? verb : report.outcome.rawValue
     }
 
     private var json: [UInt8] {
@@ -118,20 +127,23 @@ struct SummaryText {
     private var headline: String {
         let counts = report.counts
         let parts = ResultOutcome.allCases.compactMap { outcome in counts[outcome].map { "\($0) \(outcome.rawValue)" } }
-        let verb = report.command == "verify" ? "verified" : "applied"
-        let head = report.outcome == .ok ? verb : report.outcome.rawValue
-        var text = "\(head): \(parts.isEmpty ? "no files" : parts.joined(separator: ", "))"
+        var text = parts.isEmpty ? "no files" : parts.joined(separator: ", ")
+        var bytes = report.bytesDownloaded
         if report.bytesDownloaded > 0 || report.bytesResumed > 0 {
             text += "; \(HumanFormat.bytes(report.bytesDownloaded)) fetched"
             if report.bytesResumed > 0 { text += ", \(HumanFormat.bytes(report.bytesResumed)) resumed" }
         } else if report.command == "verify" {
-            text += "; \(HumanFormat.bytes(report.bytesVerified)) hashed"
+            bytes = report.bytesVerified
+            text += "; \(HumanFormat.bytes(bytes)) hashed"
         }
         if let oldest = report.oldestVerification {
             let seconds = Double(report.finishedAt.milliseconds - oldest.milliseconds) / 1000
             text += seconds < 60 ? "" : "; the oldest verification is \(HumanFormat.duration(seconds)) old"
         }
-        return text + " in \(HumanFormat.duration(report.seconds))"
+        text += " in \(HumanFormat.duration(report.seconds))"
+        // Of less than a second it would tell of the start more than of the way.
+        guard bytes > 0, report.seconds >= 1 else { return text }
+        return text + ", \(HumanFormat.bytes(Int64(Double(bytes) / report.seconds)))/s"
     }
 }
 

@@ -302,12 +302,28 @@ struct ViewContract {
             let other = try modelOf("n", ["a": one])
             try await world.bring(model, one)
             _ = try await world.store.publish(other)
-            let told = Counter()
-            let inventory = try await world.store.survey(manifest(model, other), depth: .full) { told.add($0) }
+            let (told, announced) = (Counter(), Counter())
+            let inventory = try await world.store.survey(manifest(model, other), depth: .full) { progress in
+                switch progress {
+                case .willHash(let bytes): announced.add(bytes)
+                case .hashed(let bytes): told.add(bytes)
+                }
+            }
             #expect(inventory.bytesVerified == one.size)
-            #expect(told.sum == one.size)
+            #expect(told.sum == one.size && announced.sum == one.size)
             #expect(
                 inventory.models.flatMap(\.files).allSatisfy { $0.blob == .intact && $0.view == .current }, world.dump)
+        }
+    }
+
+    @Test(arguments: StoreKind.allCases)
+    func whereNothingIsHashedNothingIsAnnounced(_ kind: StoreKind) async throws {
+        try await StoreWorld.with(kind) { world in
+            let model = try modelOf("m", ["a": one])
+            try await world.bring(model, one)
+            let told = Counter()
+            _ = try await world.store.survey(manifest(model), depth: .quick) { _ in told.add(1) }
+            #expect(told.sum == 0)
         }
     }
 

@@ -52,6 +52,20 @@ struct ScrubTests {
         }
     }
 
+    @Test func whatABudgetOfBytesReachesIsAnnouncedAndOfTimeNothing() async throws {
+        try await withStore { world in
+            let nights: [(ScrubBudget, [Int64])] = [(ScrubBudget(bytes: 2500), [2000]), (ScrubBudget { false }, [])]
+            for (budget, expected) in nights {
+                let announced = Mutex<[Int64]>([])
+                let store = try DiskStore(path: world.store.path, access: .inspect, budget: budget)
+                _ = try await store.survey(manifest(model), depth: .full) { progress in
+                    if case .willHash(let bytes) = progress { announced.withLock { $0.append(bytes) } }
+                }
+                #expect(announced.withLock { $0 } == expected)
+            }
+        }
+    }
+
     @Test func datesAreKeptApartFromBlobs() async throws {
         try await withStore { world in
             let before = try samples.map { try attributes(world.blobPath($0.digest)) }

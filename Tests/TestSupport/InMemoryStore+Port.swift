@@ -3,7 +3,7 @@ import Synchronization
 
 extension InMemoryStore {
     public func survey(
-        _ manifest: Manifest, depth: VerifyDepth, progress: @escaping @Sendable (Int64) -> Void
+        _ manifest: Manifest, depth: VerifyDepth, progress: @escaping @Sendable (SurveyProgress) -> Void
     ) async throws(SyncError) -> Inventory {
         let (inventory, hashed) = try change(.survey, "", .survey(depth)) { state throws(SyncError) in
             var survey = InMemorySurvey(depth: depth)
@@ -12,7 +12,8 @@ extension InMemoryStore {
                 models: models, bytesFree: state.bytesFree, bytesVerified: survey.hashed.reduce(0, +))
             return (inventory, survey.hashed)
         }
-        for bytes in hashed { progress(bytes) }
+        if !hashed.isEmpty { progress(.willHash(bytes: hashed.reduce(0, +))) }
+        for bytes in hashed { progress(.hashed(bytes: bytes)) }
         if Task.isCancelled { throw .cancelled("looking at \(path)") }
         return inventory
     }

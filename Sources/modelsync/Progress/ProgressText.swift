@@ -1,0 +1,64 @@
+import ModelSyncKit
+
+/// Progress in words: what becomes a line of the log.
+struct ProgressText {
+    let isVerbose: Bool
+    /// What the bars show is not said as well.
+    let hasBars: Bool
+
+    func line(_ event: SyncEvent) -> String? {
+        let isBrief = hasBars && !isVerbose
+        switch event {
+        case .planned(let plan):
+            guard plan.bytesToFetch > 0, !isBrief else { return nil }
+            let files = ManifestText.count(plan.fetches.count, "file")
+            return "fetching \(HumanFormat.bytes(plan.bytesToFetch)) in \(files)"
+        case .waiting(let model, let path): return "waiting for another process to fetch \(model)/\(path)"
+        case .started(let model, let path, let size, let resumed):
+            guard isVerbose || resumed > 0 && !isBrief else { return nil }
+            return "started \(model)/\(path) (\(HumanFormat.bytes(size)))"
+                + (resumed > 0 ? ", \(HumanFormat.bytes(resumed)) here already" : "")
+        case .retrying(let model, let path, let error, let delay, _):
+            return "retrying \(model)/\(path) in \(HumanFormat.duration(delay.seconds)): \(error.message)"
+        case .finished(let result): return result.isSuccess && isBrief ? nil : finished(result)
+        case .note(let text): return text
+        case .progress, .verifying, .verified: return nil
+        }
+    }
+
+    private func finished(_ result: DownloadResult) -> String {
+        let subject = "\(result.model)/\(result.path)"
+        switch (result.outcome, result.error) {
+        case (.unmanaged, _): return "unmanaged \(subject): stays as it is"
+        case (.failed, let error?):
+            // The store's own messages may not name the file.
+            let reason =
+                error.message.hasPrefix(subject + ": ")
+                ? error.message.dropFirst(subject.count + 2) : error.message[...]
+            return "failed \(subject): \(reason)"
+        default: break
+        }
+        var line = "\(result.outcome.rawValue) \(subject) (\(HumanFormat.bytes(result.size))"
+        if let transfer = result.transfer {
+            line += " in \(HumanFormat.duration(transfer.seconds))"
+            if let rate = transfer.bytesPerSecond { line += ", \(HumanFormat.bytes(Int64(rate)))/s" }
+        }
+        return line + ")"
+    }
+
+    /// A sign of life: how far the run is.
+    func life(_ board: ProgressBoard) -> String {
+        let bytes = HumanFormat.bytes(board.bytes) + (board.total.map { " of \(HumanFormat.bytes($0))" } ?? "")
+        let rate = board.bytesPerSecond
+        var pace = rate >= 1 ? " at \(HumanFormat.bytes(Int64(rate)))/s" : ", and no data comes"
+        if rate >= 1, let left = board.secondsLeft { pace += ", \(HumanFormat.duration(left)) left" }
+        switch board.phase {
+        case .looking: return "looking at the store"
+        case .hashing: return "verifying: \(bytes) hashed\(pace)"
+        case .fetching:
+            let failed = board.failures > 0 ? ", \(board.failures) failed" : ""
+            let files = "\(board.filesDone) of \(ManifestText.count(board.fileCount, "file"))\(failed)"
+            return "\(board.running.count) running; \(files); \(bytes)\(pace)"
+        }
+    }
+}

@@ -8,6 +8,9 @@ struct Executor {
     let fetcher: Fetcher
     let options: RunOptions
     let observer: any SyncObserver
+    let control: RunControl
+    /// Where fetches run.
+    let taskExecutor: (any TaskExecutor)?
 
     /// What happened, by the plan's indices.
     struct Record {
@@ -39,6 +42,8 @@ struct Executor {
         var pending = pendingModels()
         var waiting: [Int: [Int]] = [:]
         for (model, work) in pending { for fetch in work.fetches { waiting[fetch, default: []].append(model) } }
+        control.begin(pending.keys.map(name))
+        defer { control.end() }
         await withTaskGroup(of: Done.self) { group in
             for model in pending.keys.sorted() where pending[model]?.fetches.isEmpty == true && !isUnwanted(model) {
                 publish(model, pending[model]?.items ?? [], in: &group, record)
@@ -46,8 +51,8 @@ struct Executor {
             var next = 0
             func startNext() {
                 guard next < plan.fetches.count, !Task.isCancelled else { return }
-                let (index, job) = (next, job(next))
-                group.addTask { .fetched(index, await fetcher.run(job)) }
+                let (index, models) = (next, waiting[next, default: []].map(name))
+                group.addTask { .fetched(index, await fetch(index, for: models)) }
                 next += 1
             }
             for _ in 0..<max(1, options.jobs) + Fetcher.mostCommits { startNext() }
@@ -71,15 +76,25 @@ struct Executor {
         return record
     }
 
-    private func isUnwanted(_ model: Int) -> Bool { plan.manifest.unwanted.contains(plan.manifest.models[model].name) }
+    private func name(_ model: Int) -> ModelName { plan.manifest.models[model].name }
+
+    private func isUnwanted(_ model: Int) -> Bool { plan.manifest.unwanted.contains(name(model)) }
+
+    private func fetch(_ index: Int, for models: [ModelName]) async -> FetchOutcome {
+        let (job, fetcher) = (job(index), fetcher)
+        return await control.run(index, for: models, on: taskExecutor) { await fetcher.run(job) }
+            ?? FetchOutcome(error: .cancelled(job.subject))
+    }
 
     /// Last, and only if all else went well: what replaces them may not be there.
     private func removeUnwanted(_ models: [Int], _ record: inout Record) async {
+        let areShown = models.allSatisfy { isUnwanted($0) || record.publications[$0] == .some(.none) }
         let isWell =
-            record.fetches.values.allSatisfy { $0.error == nil } && record.adoptions.isEmpty
-            && record.publications.values.allSatisfy { $0 == nil } && record.mended.isEmpty
+            record.fetches.values.allSatisfy { $0.error == nil } && record.adoptions.isEmpty && areShown
+            && record.mended.isEmpty
         for model in models where isUnwanted(model) && isWell && !Task.isCancelled {
-            let name = plan.manifest.models[model].name
+            let name = name(model)
+            guard control.finish(name) else { continue }
             let result = await Self.result { () throws(SyncError) in try await store.remove(name).notes }
             note(model, result, isWhole: true, in: &record)
         }
@@ -127,7 +142,7 @@ struct Executor {
 
     /// Shows a model's files, once all its fetches have ended: the whole set, or what can be mended of it, or nothing.
     private func publish(_ model: Int, _ items: [Int], in group: inout TaskGroup<Done>, _ record: Record) {
-        guard !Task.isCancelled else { return }
+        guard !Task.isCancelled, control.finish(name(model)) else { return }
         let missing = items.filter { failure(of: $0, in: record) != nil }
         let store = store
         let entry = plan.manifest.models[model]

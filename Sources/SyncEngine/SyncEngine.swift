@@ -8,13 +8,15 @@ public struct SyncEngine: Sendable {
     private let options: RunOptions
     private let observer: any SyncObserver
     private let taskExecutor: (any TaskExecutor)?
+    private let control: RunControl
 
     /// Takes the parts as they are. The transport stays the caller's to shut down, after the last run.
     ///
-    /// The tasks of ``apply(_:)`` run on `taskExecutor`, or on the shared pool where it is nil.
+    /// The tasks of ``apply(_:)`` run on `taskExecutor`, or on the shared pool where it is nil. What is to be applied can be
+    /// cancelled, model by model, by `control`: one apply for each.
     public init(
         store: any ModelStoring, transport: any Transferring, clock: RunClock, options: RunOptions,
-        observer: any SyncObserver, taskExecutor: (any TaskExecutor)? = nil
+        observer: any SyncObserver, taskExecutor: (any TaskExecutor)? = nil, control: RunControl = RunControl()
     ) {
         self.store = store
         self.transport = transport
@@ -22,6 +24,7 @@ public struct SyncEngine: Sendable {
         self.options = options
         self.observer = observer
         self.taskExecutor = taskExecutor
+        self.control = control
     }
 
     /// What must change so that the store matches. Changes nothing.
@@ -54,7 +57,9 @@ public struct SyncEngine: Sendable {
         let fetcher = Fetcher(
             store: store, transport: transport, clock: clock, options: options, observer: observer, pool: pool,
             turns: Turns(options.jobs))
-        let executor = Executor(plan: plan, store: store, fetcher: fetcher, options: options, observer: observer)
+        let executor = Executor(
+            plan: plan, store: store, fetcher: fetcher, options: options, observer: observer, control: control,
+            taskExecutor: taskExecutor)
         // Else each step of each file would wake a thread of the shared pool.
         let record = await withTaskExecutorPreference(taskExecutor) { await executor.run() }
         // Of the last run alone: who was not asked, because others were there, is asked again the time after.
@@ -187,11 +192,15 @@ struct ResultBuilder {
 
     /// The bytes are in the store: whether they are shown depends on the whole model.
     private func settle(_ result: inout DownloadResult, _ item: PlanItem) {
+        let name = plan.manifest.models[item.model].name
         switch record.publications[item.model] {
         case .some(.none): break
         case .some(.some(let error)):
             result.outcome = error.outcome
             result.error = error
+        case .none where executor.control.isCancelled(name):
+            result.outcome = .cancelled
+            result.error = .cancelled(plan.subject(item))
         case .none:
             // A new file's bytes are in the store, whatever keeps the model from being shown. What was there before, damaged
             // too, is still what readers see.

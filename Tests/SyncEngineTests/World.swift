@@ -11,6 +11,8 @@ struct World: Sendable {
     let time: ManualClock
     let log: EventLog
     var options = RunOptions()
+    /// Of the next run.
+    var control = RunControl()
 
     init(
         bytesFree: Int64 = 1 << 50, sliceBytes: Int = 1 << 16, time: ManualClock = ManualClock(),
@@ -42,7 +44,9 @@ struct World: Sendable {
     }
 
     var engine: SyncEngine {
-        SyncEngine(store: store, transport: transport, clock: time.clock, options: options, observer: log)
+        SyncEngine(
+            store: store, transport: transport, clock: time.clock, options: options, observer: log,
+            control: control)
     }
 
     func apply(_ models: Model...) async throws -> Run { try await apply(models) }

@@ -43,7 +43,10 @@ extension DiskStore {
             var sweeper = Sweeper(self, rule, wanted, isDryRun)
             try sweeper.sweepPartials()
             try sweeper.sweepBlobs()
-            if rule.candidates == nil { try sweeper.sweepReports() }
+            if rule.candidates == nil {
+                try sweeper.sweepReports()
+                sweeper.sweepActive()
+            }
             return sweeper.cleaning
         }
     }
@@ -82,6 +85,7 @@ extension DiskStore {
                 try sweeper.sweepBlobs(evenNamed: true)
                 try sweeper.sweepReports()
                 try sweeper.sweepRecords()
+                sweeper.sweepActive()
                 return sweeper.cleaning
             })
         return cleaning
@@ -224,6 +228,24 @@ private struct Sweeper {
             if !isDryRun { try runs.removeFile(entry.name) }
             cleaning.reports.append(
                 Cleaning.Item(path: "\(StoreLayout.runs)/\(entry.name)", bytes: status.freedBytes))
+        }
+    }
+
+    /// What killed runs left. Nobody else uses the store now, unless this is a dry run, or locks do nothing.
+    mutating func sweepActive() {
+        guard let root = store.root, let active = try? ActiveFolder(root), let entries = try? active.folder.entries()
+        else { return }
+        for entry in entries {
+            guard let id = StoreLayout.activeRun(entry.name), let status = try? active.folder.status(entry.name),
+                isSettled(status)
+            else { continue }
+            if isDryRun {
+                guard case .dead = active.life(of: id, host: "", now: rule.now) else { continue }
+            } else {
+                try? active.folder.removeFile(entry.name)
+            }
+            cleaning.partials.append(
+                Cleaning.Item(path: "\(StoreLayout.active)/\(entry.name)", bytes: status.freedBytes))
         }
     }
 

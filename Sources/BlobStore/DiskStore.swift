@@ -119,7 +119,7 @@ public final class DiskStore: ModelStoring {
 
     private static func checkIsEmptyOrBegun(_ root: Folder) throws(SystemFailure) {
         let folders = StoreLayout.folders.compactMap { $0.split(separator: "/").first.map(String.init) }
-        let known = Set(folders + ["lost+found", StoreLayout.versionFile])
+        let known = Set(folders + ["lost+found", StoreLayout.versionFile, StoreLayout.active])
         for entry in try root.entries() where !known.contains(entry.name) && !entry.name.hasPrefix(".") {
             throw SystemFailure("open", root.path, code: notEmpty)
         }
@@ -171,7 +171,7 @@ public final class DiskStore: ModelStoring {
     }
 
     // errno(3) values, named for what they tell here.
-    private static let notFound: Int32 = 2
+    static let notFound: Int32 = 2
     private static let notAFolder: Int32 = 20
     private static let notEmpty: Int32 = 39
     private static let tooManyLinks: Int32 = 40

@@ -12,6 +12,8 @@ enum StoreLayout {
     static let sums = "sums"
     static let runs = "runs"
     static let locks = "locks"
+    /// Made by the first run that fetches: see ``ActiveFolder``.
+    static let active = "active"
     static let folders = [blobs, models, records, partial, sums, runs, locks]
 
     static let useLock = "use.lock"
@@ -75,4 +77,23 @@ enum StoreLayout {
         let segments = name.text.split(separator: "/")
         return (segments.dropLast().joined(separator: "/"), segments.last.map(String.init) ?? name.text)
     }
+
+    /// In ``active``: held by a run for its life; the name that it has until then; and what the run tells of itself.
+    static func activeLock(_ run: String) -> String { "\(run).lock" }
+    static func activeLockBegun(_ run: String) -> String { ".\(run).lock.tmp" }
+    static func activeStatus(_ run: String) -> String { "\(run).json" }
+
+    /// What is asked of a run (`cancel`), or answered (`answer`).
+    static func activeRequest(_ request: String, of run: String, _ kind: String) -> String {
+        "\(run).\(request).\(kind)"
+    }
+
+    /// The request's id of such a name.
+    static func request(_ name: String, of run: String, _ kind: String) -> String? {
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 3 && parts[0] == run && parts[2] == kind ? String(parts[1]) : nil
+    }
+
+    /// The run that a name in ``active`` is about.
+    static func activeRun(_ name: String) -> String? { name.split(separator: ".").first.map(String.init) }
 }

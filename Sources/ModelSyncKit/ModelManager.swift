@@ -9,9 +9,9 @@ internal import SystemSupport
 public struct ModelManager: Sendable {
     /// Absolute.
     public let store: String
-    private let configuration: SyncConfiguration
-    private let observer: any SyncObserver
-    private let clock: RunClock
+    let configuration: SyncConfiguration
+    let observer: any SyncObserver
+    let clock: RunClock
 
     /// Touches nothing yet: whether the store can be used shows with the first call.
     ///
@@ -73,7 +73,14 @@ public struct ModelManager: Sendable {
     public func apply(
         _ manifest: Manifest, command: String = "apply", prune: Bool = false
     ) async throws(SyncError) -> SyncReport {
-        try await run(manifest, command, prune: prune).report
+        try await apply(manifest, command: command, prune: prune, control: RunControl())
+    }
+
+    /// The same; `control` cancels single models of it.
+    func apply(
+        _ manifest: Manifest, command: String = "apply", prune: Bool = false, control: RunControl
+    ) async throws(SyncError) -> SyncReport {
+        try await run(manifest, command, prune: prune, control).report
     }
 
     /// Does what was planned, if that is still what is to be done.
@@ -84,13 +91,13 @@ public struct ModelManager: Sendable {
         guard saved.store == store else {
             throw StalePlan(description: "\(saved.path): was made for the store \(saved.store), not for \(store)")
         }
-        let (report, staleness) = try await run(saved.manifest, "apply", prune: false, saved)
+        let (report, staleness) = try await run(saved.manifest, "apply", prune: false, RunControl(), saved)
         if let staleness { throw StalePlan(description: staleness) }
         return report
     }
 
     private func run(
-        _ manifest: Manifest, _ command: String, prune: Bool, _ saved: SavedPlan? = nil
+        _ manifest: Manifest, _ command: String, prune: Bool, _ control: RunControl, _ saved: SavedPlan? = nil
     ) async throws(SyncError) -> (report: SyncReport, staleness: String?) {
         let store = try open(.change)
         let manifest = prune ? try await pruned(manifest, in: store) : manifest
@@ -103,18 +110,21 @@ public struct ModelManager: Sendable {
         let builder = builder(command)
         var options = configuration.options
         if saved?.depth == .full { options.depth = .full }
-        let engine = engine(store, transport, thread, options: options, observer: builder.sampler)
+        let activity = RunActivity(
+            builder.activeRun, in: store, control: control, observer: builder.sampler, clock: clock)
+        let engine = SyncEngine(
+            store: store, transport: transport, clock: clock, options: options, observer: activity,
+            taskExecutor: thread, control: control)
         var staleness: String?
-        var report =
-            await builder.report(on: manifest) { () throws(SyncError) in
-                let plan = try await engine.plan(manifest)
-                staleness = saved?.staleness(of: plan)
-                if staleness != nil { return (plan, [], []) }
-                let (results, notes) = await engine.apply(plan)
-                return (plan, results, notes)
-            }
+        var report = await builder.report(on: manifest) { () throws(SyncError) in
+            let plan = try await engine.plan(manifest)
+            staleness = saved?.staleness(of: plan)
+            if staleness != nil { return (plan, [], []) }
+            let (results, notes) = await engine.apply(plan)
+            return (plan, results, notes)
+        }
         if staleness != nil { return (report, staleness) }
-        report.notes += store.notes
+        report.notes += store.notes + (await activity.end())
         if prune, report.outcome == .ok { report.notes += await clean(store, after: report, keeping: manifest) }
         // The run has been: its report is not to be lost with a disk that is full by now.
         do throws(SyncError) { try await keep(&report, in: store) } catch {
@@ -255,44 +265,7 @@ public struct ModelManager: Sendable {
         try await open(.inspect).record(name)
     }
 
-    /// The folder or file to load a model from, after a quick look at sizes and seals: what is untouched since it was
-    /// verified is not read again, the rest is hashed. Offline.
-    ///
-    /// - Parameters:
-    ///   - name: of a model that was applied.
-    ///   - file: one path of the model; nil for the model's folder, and a look at all its files.
-    /// - Returns: an absolute path.
-    /// - Throws: `store.io` where the model or path is not known here, `size.mismatch` or `digest.mismatch` where it is
-    ///   damaged.
-    public func path(of name: ModelName, file: String? = nil) async throws(SyncError) -> String {
-        let store = try open(.inspect)
-        guard var model = try await store.record(name) else {
-            throw SyncError(
-                .storeIO,
-                "\(name): not in the store \(self.store); apply a manifest that has it, or see `modelsync list`")
-        }
-        if let file {
-            model.files = model.files.filter { $0.path.text == file }
-            guard !model.files.isEmpty else {
-                throw SyncError(.storeIO, "\(name): has no file '\(file)'; see `modelsync show \(name)`")
-            }
-        }
-        let engine = engine(store, NoTransport())
-        let plan = try await engine.plan(Manifest(applied: [model]))
-        let damaged = engine.verdict(plan).filter { !$0.isSuccess && $0.sha256 != nil }
-        // Looked at alone, one file's record is not the model's: only what is about the file counts.
-        let first = damaged.first { result in model.files.contains { $0.path.text == result.path } }
-        if let error = first?.error { throw error }
-        guard model.files.count == 1, file != nil else { return store.modelPath(name) }
-        return store.viewPath(model.files[0].path, of: name)
-    }
-
-    /// Whether all of a model's files are here and untouched since they were verified. Offline.
-    public func isAvailable(_ name: ModelName) async -> Bool {
-        (try? await path(of: name)) != nil
-    }
-
-    private func open(
+    func open(
         _ access: DiskStore.Access, _ budget: ScrubBudget? = nil
     ) throws(SyncError) -> DiskStore {
         try DiskStore(path: store, access: access, hashThreads: SystemSupport.processorCount(), budget: budget)
@@ -310,17 +283,16 @@ public struct ModelManager: Sendable {
 
     private func builder(_ command: String) -> ReportBuilder {
         ReportBuilder(
-            command: command, store: store, configuration: configuration, clock: clock,
-            sampler: RunSampler(telling: observer, clock: clock))
+            command: command, store: store, configuration: configuration, clock: clock, observer: observer)
     }
 
     private func engine(
-        _ store: DiskStore, _ transport: any Transferring, _ thread: TaskThread? = nil, options: RunOptions? = nil,
+        _ store: DiskStore, _ transport: any Transferring, options: RunOptions? = nil,
         observer: (any SyncObserver)? = nil
     ) -> SyncEngine {
         SyncEngine(
             store: store, transport: transport, clock: clock, options: options ?? configuration.options,
-            observer: observer ?? self.observer, taskExecutor: thread)
+            observer: observer ?? self.observer)
     }
 }
 
@@ -354,18 +326,38 @@ private struct ReportBuilder {
     let store: String
     let configuration: SyncConfiguration
     let clock: RunClock
-    /// Is to hear of the run. It has begun when this was made.
+    let runID: String
+    /// Is to hear of the run.
     let sampler: RunSampler
+    private let startedAt: Timestamp
+    private let started: Duration
+
+    /// The run begins now; `observer` hears of it from the sampler.
+    init(
+        command: String, store: String, configuration: SyncConfiguration, clock: RunClock, observer: any SyncObserver
+    ) {
+        self.command = command
+        self.store = store
+        self.configuration = configuration
+        self.clock = clock
+        sampler = RunSampler(telling: observer, clock: clock)
+        (startedAt, started) = (clock.wall(), clock.monotonic())
+        let suffix = String(UInt32.random(in: 0...UInt32.max), radix: 16)
+        let padding = String(repeating: "0", count: 8 - suffix.utf8.count)
+        runID = "\(startedAt.compact)-\(padding)\(suffix)"
+    }
+
+    var activeRun: ActiveRun {
+        ActiveRun(
+            runID: runID, command: command, host: configuration.host, processID: processID, startedAt: startedAt)
+    }
 
     func report(
         on manifest: Manifest,
         _ body: () async throws(SyncError) -> (plan: SyncPlan, results: [DownloadResult], notes: [String])
     ) async -> SyncReport {
-        let (startedAt, started) = (clock.wall(), clock.monotonic())
-        let suffix = String(UInt32.random(in: 0...UInt32.max), radix: 16)
-        let padding = String(repeating: "0", count: 8 - suffix.utf8.count)
         var report = SyncReport(
-            runID: "\(startedAt.compact)-\(padding)\(suffix)", command: command,
+            runID: runID, command: command,
             toolVersion: ModelSyncVersion.current, host: configuration.host, startedAt: startedAt,
             finishedAt: startedAt, seconds: 0, manifests: manifest.sources, store: store, outcome: .ok,
             bytesVerified: 0, results: [])
@@ -377,7 +369,8 @@ private struct ReportBuilder {
         } catch {
             report.error = error
         }
-        if Task.isCancelled || report.error?.code == .cancelled {
+        let hasCancelled = report.results.contains { $0.outcome == .cancelled }
+        if Task.isCancelled || report.error?.code == .cancelled || hasCancelled {
             report.outcome = .cancelled
         } else if report.error != nil || !report.results.allSatisfy(\.isSuccess) {
             report.outcome = .failed

@@ -69,7 +69,7 @@ struct ByteTally {
         case .verified(let bytes):
             hashed += bytes
             return true
-        case .planned, .waiting, .retrying, .note: return false
+        case .planned, .waiting, .retrying, .verifying, .note: return false
         }
     }
 

@@ -77,11 +77,7 @@ public struct SyncEngine: Sendable {
     public func verdict(_ plan: SyncPlan) -> [DownloadResult] {
         plan.items.map { item in
             guard item.action != .keep else { return result(plan, item, .kept, file: viewPath(plan, item)) }
-            let subject = plan.subject(item)
-            let code = item.defect ?? .storeIO
-            return result(
-                plan, item, .failed,
-                error: SyncError(code, "\(subject): \(item.reason); run apply, or verify --repair, to mend it"))
+            return result(plan, item, .failed, error: plan.defect(of: item))
         } + plan.unmanagedResults(in: store)
     }
 
@@ -125,6 +121,12 @@ public struct SyncEngine: Sendable {
 }
 
 extension SyncPlan {
+    /// Why an item that is not to be kept can't be loaded as it is.
+    public func defect(of item: PlanItem) -> SyncError {
+        SyncError(
+            item.defect ?? .storeIO, "\(subject(item)): \(item.reason); run apply, or verify --repair, to mend it")
+    }
+
     /// The files that nobody knows, as results: they stay as they are.
     func unmanagedResults(in store: any ModelStoring) -> [DownloadResult] {
         unmanaged.map { model, file in

@@ -35,3 +35,9 @@ public func processUmask() -> UInt32 {
 public func processorCount() -> Int {
     max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
 }
+
+/// Whether a process of that id runs on this machine, whoever's it is.
+public func processExists(_ id: Int32) -> Bool { kill(id, 0) == 0 || errno == EPERM }
+
+/// The id of this process.
+public var processID: Int32 { getpid() }

@@ -25,6 +25,9 @@ public struct FileStatus: Sendable, Hashable {
     public var linkCount: UInt64
     /// Permission bits only.
     public var mode: UInt32
+    /// Who owns it.
+    var userID: UInt32
+    var groupID: UInt32
 
     init(_ status: stat) {
         switch status.st_mode & S_IFMT {
@@ -42,7 +45,12 @@ public struct FileStatus: Sendable, Hashable {
         inode = UInt64(status.st_ino)
         linkCount = UInt64(status.st_nlink)
         mode = UInt32(status.st_mode) & 0o7777
+        userID = status.st_uid
+        groupID = status.st_gid
     }
+
+    /// Whether this process may do with it what its owner may.
+    public var isThisUsers: Bool { geteuid() == userID || geteuid() == 0 }
 
     /// Whether both are one file, under whatever names.
     public func isSameFile(as other: FileStatus) -> Bool { device == other.device && inode == other.inode }

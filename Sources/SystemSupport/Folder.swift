@@ -35,20 +35,21 @@ public final class Folder: Sendable {
     }
 
     /// Opens the folder at a relative path, one component at a time, none of them a symbolic link. What is made is
-    /// durable, unless `isDurable` is false: a file that is synchronised in it later is not lost with its folder.
+    /// durable, unless `isDurable` is false: a file that is synchronised in it later is not lost with its folder. It has `mode`
+    /// less the umask.
     ///
     /// - Throws: ELOOP or ENOTDIR for a link, ENOENT where it is missing and `create` is false.
     public func folder(
-        _ relativePath: some StringProtocol, create: Bool = false, isDurable: Bool = true
+        _ relativePath: some StringProtocol, create: Bool = false, isDurable: Bool = true, mode: UInt32 = 0o755
     ) throws(SystemFailure) -> Folder {
         var current = self
         for component in relativePath.split(separator: "/") {
-            current = try current.child(String(component), create: create, isDurable: isDurable)
+            current = try current.child(String(component), create: create, isDurable: isDurable, mode: mode)
         }
         return current
     }
 
-    /// As ``folder(_:create:isDurable:)``, nil where it is missing.
+    /// As ``folder(_:create:isDurable:mode:)``, nil where it is missing.
     public func folderIfPresent(_ relativePath: some StringProtocol) throws(SystemFailure) -> Folder? {
         do { return try folder(relativePath) } catch {
             guard error.isNotFound else { throw error }
@@ -56,11 +57,13 @@ public final class Folder: Sendable {
         }
     }
 
-    private func child(_ name: String, create: Bool, isDurable: Bool = true) throws(SystemFailure) -> Folder {
+    private func child(
+        _ name: String, create: Bool, isDurable: Bool = true, mode: UInt32 = 0o755
+    ) throws(SystemFailure) -> Folder {
         let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
         var descriptor = uninterrupted { unsafe openat(self.descriptor, name, flags) }
         if descriptor < 0, errno == ENOENT, create {
-            let isMade = unsafe mkdirat(self.descriptor, name, 0o755) == 0
+            let isMade = unsafe mkdirat(self.descriptor, name, mode_t(mode)) == 0
             guard isMade || errno == EEXIST else { throw .last("mkdir", full(name)) }
             if isMade, isDurable { try synchronize() }
             descriptor = uninterrupted { unsafe openat(self.descriptor, name, flags) }
@@ -74,6 +77,24 @@ public final class Folder: Sendable {
             throw failure
         }
         return Folder(descriptor: descriptor, path: full(name))
+    }
+
+    /// Where this process is root: makes the folder belong to whom `other` belongs to. Else nothing happens.
+    public func give(toOwnerOf other: FileStatus) throws(SystemFailure) {
+        guard geteuid() == 0, other.userID != 0 else { return }
+        guard fchown(descriptor, other.userID, other.groupID) == 0 else { throw .last("fchown", path) }
+    }
+
+    /// Sets the folder's permission bits, with no regard to the umask.
+    public func setMode(_ mode: UInt32) throws(SystemFailure) {
+        guard fchmod(descriptor, mode_t(mode)) == 0 else { throw .last("fchmod", path) }
+    }
+
+    /// What fstat(2) tells of the folder itself.
+    public func status() throws(SystemFailure) -> FileStatus {
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else { throw .last("fstat", path) }
+        return FileStatus(status)
     }
 
     /// The path of a name in here, for messages.

@@ -11,7 +11,12 @@ internal import Glibc
     package init(_ state: sending State) {
         self.state = state
         unsafe pthread_mutex_init(mutex, nil)
-        unsafe pthread_cond_init(condition, nil)
+        var attributes = pthread_condattr_t()
+        unsafe pthread_condattr_init(&attributes)
+        // A civil clock that is set back would make timed waits long.
+        unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        unsafe pthread_cond_init(condition, &attributes)
+        unsafe pthread_condattr_destroy(&attributes)
     }
 
     deinit {
@@ -35,6 +40,23 @@ internal import Glibc
         while true {
             if let result = body(&state) { return result }
             unsafe pthread_cond_wait(condition, mutex)
+        }
+    }
+
+    /// As ``wait(until:)``, for at most so many milliseconds.
+    ///
+    /// - Returns: nil if they have passed.
+    package func wait<Result>(milliseconds: Int, until body: (inout State) -> Result?) -> Result? {
+        var end = timespec()
+        unsafe clock_gettime(CLOCK_MONOTONIC, &end)
+        let nanoseconds = end.tv_nsec + milliseconds * 1_000_000
+        end.tv_sec += nanoseconds / 1_000_000_000
+        end.tv_nsec = nanoseconds % 1_000_000_000
+        unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        while true {
+            if let result = body(&state) { return result }
+            if unsafe pthread_cond_timedwait(condition, mutex, &end) == ETIMEDOUT { return body(&state) }
         }
     }
 

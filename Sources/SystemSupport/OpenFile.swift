@@ -152,6 +152,12 @@ public final class OpenFile: Sendable {
         guard fchmod(descriptor, mode_t(mode)) == 0 else { throw .last("fchmod", path) }
     }
 
+    /// Where this process is root: makes it belong to whom `other` belongs to. Else nothing happens.
+    public func give(toOwnerOf other: FileStatus) throws(SystemFailure) {
+        guard geteuid() == 0, other.userID != 0 else { return }
+        guard fchown(descriptor, other.userID, other.groupID) == 0 else { throw .last("fchown", path) }
+    }
+
     /// Sets the last modification to a whole second; the last access is left alone.
     public func setModified(seconds: Int64) throws(SystemFailure) {
         let times = [timespec(tv_sec: 0, tv_nsec: modelsync_UTIME_OMIT), timespec(tv_sec: Int(seconds), tv_nsec: 0)]

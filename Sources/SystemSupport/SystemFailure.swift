@@ -23,6 +23,11 @@ public struct SystemFailure: Error, Sendable, Hashable, CustomStringConvertible 
         return SystemFailure(call, subject(), code: code)
     }
 
+    /// What a call answers where this user may not.
+    public static func noPermission(_ call: String, _ subject: String) -> SystemFailure {
+        SystemFailure(call, subject, code: EACCES)
+    }
+
     /// Nothing is under the name, or what should be a folder on the way is none.
     public var isNotFound: Bool { code == ENOENT || code == ENOTDIR }
     /// The name is taken, or the folder to replace has something in it.

@@ -27,9 +27,18 @@ enum ExitStatus: Int32 {
             switch error.code {
             case .storeLocked: .temporary
             case .storeIO, .storePermission: .inputOutput
-            case .cancelled: Signals.received == 15 ? .terminated : .interrupted
+            case .cancelled: .cancelled
             default: .incomplete
             }
+    }
+
+    /// By a signal, or else by `modelsync cancel`: then the run came to its end, with something missing.
+    private static var cancelled: ExitStatus {
+        switch Signals.received {
+        case 15: .terminated
+        case nil: .incomplete
+        default: .interrupted
+        }
     }
 
     init(_ error: ManifestLoadError) {
@@ -56,7 +65,7 @@ enum ExitStatus: Int32 {
             switch report.outcome {
             case .ok: .success
             case .failed: report.error.map { ExitStatus($0) } ?? .incomplete
-            case .cancelled: Signals.received == 15 ? .terminated : .interrupted
+            case .cancelled: .cancelled
             }
     }
 

@@ -18,6 +18,6 @@ struct ModelSyncCommand: ParsableCommand {
             ValidateCommand.self, PlanCommand.self, DiffCommand.self, ApplyCommand.self, VerifyCommand.self,
             ListCommand.self,
             ShowCommand.self, PathCommand.self, RemoveCommand.self, ClearCommand.self, CollectCommand.self,
-            ReportCommand.self,
+            ActiveCommand.self, CancelCommand.self, ReportCommand.self,
         ])
 }

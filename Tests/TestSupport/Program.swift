@@ -84,6 +84,9 @@ public struct RunningProgram: Sendable {
     /// What it has written to standard error so far.
     public var standardErrorSoFar: String { readText(launch.errors) }
 
+    /// What it has written to standard output so far.
+    public var standardOutputSoFar: String { readText(launch.output) }
+
     public func signal(_ number: Int32) { process.signal(number) }
 
     /// Sends the signal as soon as the condition holds.

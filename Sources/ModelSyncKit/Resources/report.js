@@ -147,6 +147,8 @@ function sourcesOf(rows) {
 // Lists of which only what can be seen is in the page.
 
 class Window {
+  static mostOnPaper = 500;
+
   /** `make` gives the element of one item; all are of one height, which a style sheet may change. */
   constructor(view, list, pad, make) {
     Object.assign(this, { view, list, make, items: [], shown: new Map(), isWhole: false, height: 0 });
@@ -175,32 +177,33 @@ class Window {
     if (height > 0) this.height = height;
   }
 
-  /** Puts in what came into sight, and takes out what left it; what has the keyboard stays. */
+  /** Puts in what came into sight, and takes out what left it. */
   draw(mustMeasure = false) {
     const count = this.items.length;
     if (count > 0 && this.shown.size === 0) this.put(0);
     if (mustMeasure || this.height === 0) this.measure();
     const height = this.height || 28;
     const sight = Math.ceil(this.view.clientHeight / height);
-    let first = Math.max(0, Math.floor(this.view.scrollTop / height) - 12);
+    let first = Math.min(count, Math.max(0, Math.floor(this.view.scrollTop / height) - 12));
     let end = Math.min(count, first + sight + 24);
-    if (this.isWhole) [first, end] = [0, Math.min(count, 2000)];
+    if (this.isWhole) [first, end] = [0, Math.min(count, Window.mostOnPaper)];
     for (const [index, node] of this.shown) {
-      if ((index < first || index >= end) && !node.contains(document.activeElement)) {
-        node.remove();
-        this.shown.delete(index);
-      }
+      if (index >= first && index < end) continue;
+      // Else the keyboard would be back at the top of the page.
+      if (node.contains(document.activeElement)) this.view.focus({ preventScroll: true });
+      node.remove();
+      this.shown.delete(index);
     }
     for (let index = first; index < end; index += 1) if (!this.shown.has(index)) this.put(index);
-    const indices = [...this.shown.keys()];
-    const [low, high] = [Math.min(...indices, first), Math.max(...indices, end - 1)];
-    this.pad(this.before, (count ? low : 0) * height);
-    this.pad(this.after, this.isWhole || !count ? 0 : (count - 1 - high) * height);
+    this.pad(this.before, first * height);
+    const rest = count - end;
+    this.pad(this.after, (this.isWhole ? Math.min(rest, 1) : rest) * height, this.isWhole && rest > 0 ? `and ${number(rest)} more` : "");
   }
 
-  pad(node, height) {
+  pad(node, height, text = "") {
     const inner = node.firstElementChild ?? node;
     inner.style.height = height + "px";
+    inner.textContent = text;
     node.hidden = height <= 0;
   }
 
@@ -461,7 +464,7 @@ class Table {
     this.addFilters();
     this.window = new Window(
       byId("files-view"), byId("rows"),
-      () => el("tr", { class: "pad", "aria-hidden": "true" }, el("td", { colspan: columns.length })), (row, index) => this.row(row, index));
+      () => el("tr", { class: "pad", "aria-hidden": "true" }, el("td")), (row, index) => this.row(row, index));
     this.update();
   }
 

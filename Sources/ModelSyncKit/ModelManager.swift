@@ -204,6 +204,13 @@ public struct ModelManager: Sendable {
         return cleaning
     }
 
+    /// The names of the models that the store has, also in part, in order. Offline, and no record is read.
+    ///
+    /// - Throws: the store's failures.
+    public func names() async throws(SyncError) -> [ModelName] {
+        try await open(.inspect).names().sorted()
+    }
+
     /// Whether the store has the model, or a part of it that a crash left.
     ///
     /// - Throws: the store's failures.

@@ -29,16 +29,25 @@ struct ApplyCommand: AsyncParsableCommand {
         if prune, !manifest.only.isEmpty {
             throw ValidationError("--prune and --only do not go together: what is left out would be taken out")
         }
+        if dryRun, arguments.metrics != nil {
+            throw ValidationError("--dry-run makes no run that --metrics could tell of")
+        }
     }
 
     func run() async throws {
         var configuration = SyncConfiguration()
         network.apply(to: &configuration)
+        let metrics = try MetricsTarget(arguments, global, configuration, "apply", manifests: manifest.manifests)
+        try await metrics.covering { try await run(configuration, metrics) }
+    }
+
+    private func run(_ configuration: SyncConfiguration, _ metrics: MetricsTarget) async throws {
+        var configuration = configuration
         try arguments.apply(to: &configuration)
         configuration.options.depth = verify.depth
         let wanted: Manifest
         switch try await manifest.loadWanted(configuration) {
-        case .plan(let saved): return try await apply(saved, configuration)
+        case .plan(let saved): return try await apply(saved, configuration, metrics)
         case .manifest(let manifest): wanted = manifest
         }
         if dryRun {
@@ -46,19 +55,22 @@ struct ApplyCommand: AsyncParsableCommand {
             let plan = try await manager.plan(wanted, prune: prune)
             return PlanText(plan: plan, isVerbose: global.verbose).print()
         }
-        let runner = Runner(global: global, arguments: arguments, configuration: configuration)
+        let runner = Runner(global: global, arguments: arguments, configuration: configuration, metrics: metrics)
         let prune = prune
         try await runner.run { manager in try await manager.apply(wanted, prune: prune) }
     }
 
-    private func apply(_ saved: SavedPlan, _ configuration: SyncConfiguration) async throws {
+    private func apply(
+        _ saved: SavedPlan, _ configuration: SyncConfiguration, _ metrics: MetricsTarget
+    ) async throws {
         guard !prune, !dryRun, manifest.only.isEmpty else {
             throw ValidationError(
                 "\(saved.path) is a plan: what is done is what it says, with no --only, --prune or --dry-run")
         }
         // Where no flag says otherwise, the store that was planned for.
         let runner = Runner(
-            global: global, arguments: arguments, configuration: configuration, store: global.store ?? saved.store)
+            global: global, arguments: arguments, configuration: configuration, metrics: metrics,
+            store: global.store ?? saved.store)
         try await runner.run { manager in try await manager.apply(saved) }
     }
 }
@@ -74,7 +86,8 @@ struct VerifyCommand: AsyncParsableCommand {
             """)
 
     @Argument(
-        help: ArgumentHelp("Manifest files; none: all models that were applied to the store.", valueName: "manifest"))
+        help: ArgumentHelp("Manifest files; none: all models that were applied to the store.", valueName: "manifest"),
+        completion: Completion.manifests)
     var manifests: [String] = []
 
     @OptionGroup var global: GlobalOptions
@@ -97,10 +110,16 @@ struct VerifyCommand: AsyncParsableCommand {
     func run() async throws {
         var configuration = SyncConfiguration()
         network.apply(to: &configuration)
+        let metrics = try MetricsTarget(arguments, global, configuration, "verify", manifests: manifests)
+        try await metrics.covering { try await run(configuration, metrics) }
+    }
+
+    private func run(_ configuration: SyncConfiguration, _ metrics: MetricsTarget) async throws {
+        var configuration = configuration
         try arguments.apply(to: &configuration)
         let wanted = manifests.isEmpty ? nil : try await ManifestLoader(configuration: configuration).load(manifests)
         let runner = Runner(
-            global: global, arguments: arguments, configuration: configuration, createsStore: repair)
+            global: global, arguments: arguments, configuration: configuration, metrics: metrics, createsStore: repair)
         let (isRepair, budget) = (repair, budget?.budget)
         try await runner.run { manager in
             isRepair ? try await manager.repair(wanted) : try await manager.verify(wanted, budget: budget)
@@ -113,6 +132,7 @@ struct Runner {
     let global: GlobalOptions
     let arguments: RunArguments
     let configuration: SyncConfiguration
+    let metrics: MetricsTarget
     /// Whether what keeps it from beginning is a store that can't be created.
     var createsStore = true
     /// In place of the one that the flags name.
@@ -140,8 +160,9 @@ struct Runner {
             throw CommandFailure(message: error.message, status: .cannotCreate)
         }
         SummaryText(report: report, target: target?.path, console: global.console, isJSON: style == .json)
-            .print(toStandardOutput: arguments.report != "-", isQuiet: global.quiet)
+            .print(toStandardOutput: arguments.report != "-" && arguments.metrics != "-", isQuiet: global.quiet)
         let status = ExitStatus(report)
+        try metrics.write(report, status: status)
         if status != .success { throw status.code }
     }
 
@@ -154,6 +175,6 @@ struct Runner {
 
     private func cannotBegin(_ error: SyncError) -> CommandFailure {
         let isStore = createsStore && [.storeIO, .storePermission, .storeNoSpace].contains(error.code)
-        return CommandFailure(message: error.message, status: isStore ? .cannotCreate : ExitStatus(error))
+        return CommandFailure(message: error.message, status: isStore ? .cannotCreate : ExitStatus(error), cause: error)
     }
 }

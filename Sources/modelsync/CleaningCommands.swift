@@ -10,7 +10,7 @@ struct RemoveCommand: AsyncParsableCommand {
               modelsync remove demucs/htdemucs demucs/htdemucs_ft && modelsync gc
             """)
 
-    @Argument(help: ArgumentHelp("The models' names.", valueName: "name"))
+    @Argument(help: ArgumentHelp("The models' names.", valueName: "name"), completion: Completion.models)
     var names: [String]
 
     @OptionGroup var global: GlobalOptions
@@ -23,8 +23,7 @@ struct RemoveCommand: AsyncParsableCommand {
         let names = try names.map(ModelText.name)
         for name in names where try await !manager.knows(name) {
             throw CommandFailure(
-                message: "\(name): not in the store \(manager.store); see `modelsync list`; nothing was removed",
-                status: .incomplete)
+                message: "nothing was removed: \(await ModelText.unknown(name, in: manager))", status: .incomplete)
         }
         let cleaning = try await manager.remove(names)
         CleaningText(global: global, format: format).print(cleaning, store: manager.store)
@@ -81,8 +80,9 @@ struct CollectCommand: AsyncParsableCommand {
 
     @Option(
         parsing: .upToNextOption,
-        help: ArgumentHelp("Manifests whose blobs are to stay, though they are not applied yet.", valueName: "manifest")
-    )
+        help: ArgumentHelp(
+            "Manifests whose blobs are to stay, though they are not applied yet.", valueName: "manifest"),
+        completion: Completion.manifests)
     var keep: [String] = []
 
     @Option(
@@ -148,7 +148,7 @@ struct CleaningText {
 
     func print(_ cleaning: Cleaning, store: String) {
         if format == .json { return Console.write(cleaning.json(store: store, isDryRun: isDryRun)) }
-        for note in cleaning.notes { global.console.note("note: \(note)") }
+        for note in cleaning.notes { global.console.note("note: \(note)", .warning) }
         if global.quiet { return }
         if isDryRun || global.verbose { printItems(cleaning) }
         Console.print(headline(cleaning))

@@ -126,17 +126,17 @@ struct Console: Sendable {
     }
 
     /// A line on standard error that `--quiet` leaves out.
-    func note(_ text: String) {
-        if !isQuiet { Self.logSoon(text) }
+    func note(_ text: String, _ priority: LogPriority = .info) {
+        if !isQuiet { Self.logSoon(Journal.current.marked(text, priority)) }
     }
 
     func error(_ text: String) {
-        Self.log("\(painted("error:", .red, isColored)) \(text)")
+        Self.log(Journal.current.marked("\(painted("error:", .red, isColored)) \(text)", .error))
     }
 
     /// What to do about an error. `--quiet` leaves it out.
     func hint(_ text: String) {
-        if !isQuiet { Self.log("\(painted("hint:", .yellow, isColored)) \(text)") }
+        if !isQuiet { Self.log(Journal.current.marked("\(painted("hint:", .yellow, isColored)) \(text)", .info)) }
     }
 
     /// A word for standard output.
@@ -148,7 +148,8 @@ struct Console: Sendable {
 
     /// Each of a manifest's errors is a line of its own that starts with its place, as compilers do it.
     func error(_ failure: ManifestLoadError) {
-        if case .invalid(let issues) = failure { Self.log(issues.description) } else { error(failure.description) }
+        guard case .invalid(let issues) = failure else { return error(failure.description) }
+        Self.log(Journal.current.marked(issues.description, .error))
     }
 
     /// Bytes as they are, on standard error, after all lines that wait.

@@ -12,10 +12,12 @@ struct DiffCommand: AsyncParsableCommand {
               modelsync diff old.yaml models.yaml --format markdown > comment.md
             """)
 
-    @Argument(help: ArgumentHelp("The manifest as it was; - for standard input.", valueName: "old"))
+    @Argument(
+        help: ArgumentHelp("The manifest as it was; - for standard input.", valueName: "old"),
+        completion: Completion.manifests)
     var old: String
 
-    @Argument(help: ArgumentHelp("The manifest as it is to be.", valueName: "new"))
+    @Argument(help: ArgumentHelp("The manifest as it is to be.", valueName: "new"), completion: Completion.manifests)
     var new: String
 
     @OptionGroup var global: GlobalOptions

@@ -59,6 +59,17 @@ enum ExitStatus: Int32 {
             }
     }
 
+    /// For whatever ended a command.
+    init(failure: any Error) {
+        self =
+            switch failure {
+            case let failure as CommandFailure: failure.status
+            case let failure as SyncError: ExitStatus(failure)
+            case let failure as ManifestLoadError: ExitStatus(failure)
+            default: ExitStatus(rawValue: ModelSyncCommand.exitCode(for: failure).rawValue) ?? .incomplete
+            }
+    }
+
     /// For a run that ended with a report.
     init(_ report: SyncReport) {
         self =
@@ -76,4 +87,6 @@ enum ExitStatus: Int32 {
 struct CommandFailure: Error {
     var message: String
     var status: ExitStatus
+    /// What it is made of, where it has a code.
+    var cause: SyncError?
 }

@@ -34,7 +34,7 @@ struct ShowCommand: AsyncParsableCommand {
               modelsync show faster-whisper/small --format json
             """)
 
-    @Argument(help: ArgumentHelp("The model's name.", valueName: "name"))
+    @Argument(help: ArgumentHelp("The model's name.", valueName: "name"), completion: Completion.models)
     var name: String
 
     @OptionGroup var global: GlobalOptions
@@ -44,9 +44,9 @@ struct ShowCommand: AsyncParsableCommand {
 
     func run() async throws {
         let manager = ModelManager(store: global.store)
-        guard let model = try await manager.metadata(of: try ModelText.name(name)) else {
-            throw CommandFailure(
-                message: "\(name): not in the store \(manager.store); see `modelsync list`", status: .incomplete)
+        let name = try ModelText.name(name)
+        guard let model = try await manager.metadata(of: name) else {
+            throw CommandFailure(message: await ModelText.unknown(name, in: manager), status: .incomplete)
         }
         switch format {
         case .json: Console.write(ModelText.json(model, store: manager.store))
@@ -65,10 +65,12 @@ struct PathCommand: AsyncParsableCommand {
               modelsync path demucs/htdemucs htdemucs.yaml
             """)
 
-    @Argument(help: ArgumentHelp("The model's name.", valueName: "name"))
+    @Argument(help: ArgumentHelp("The model's name.", valueName: "name"), completion: Completion.models)
     var name: String
 
-    @Argument(help: ArgumentHelp("One file of the model; none: the model's folder.", valueName: "file"))
+    @Argument(
+        help: ArgumentHelp("One file of the model; none: the model's folder.", valueName: "file"),
+        completion: Completion.files)
     var file: String?
 
     @OptionGroup var global: GlobalOptions
@@ -80,8 +82,10 @@ struct PathCommand: AsyncParsableCommand {
             Console.print(try await manager.path(of: name, file: file))
         } catch {
             // Missing and damaged are answers of this command, not failures of the machine.
+            let isUnknown = try await !manager.knows(name)
             throw CommandFailure(
-                message: error.message, status: error.code == .storePermission ? .inputOutput : .incomplete)
+                message: isUnknown ? await ModelText.unknown(name, in: manager) : error.message,
+                status: error.code == .storePermission ? .inputOutput : .incomplete)
         }
     }
 }

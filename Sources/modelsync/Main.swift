@@ -26,7 +26,12 @@ enum Main {
 
     private static func runCommand() async -> Int32 {
         do {
-            var command = try ModelSyncCommand.parseAsRoot()
+            if let failure = CommandNames.failure(
+                for: Array(CommandLine.arguments.dropFirst()), known: CommandNames.all)
+            {
+                throw failure
+            }
+            var command = try await ModelSyncCommand.asyncParseAsRoot()
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -41,21 +46,20 @@ enum Main {
     private static func report(_ error: any Error) -> Int32 {
         switch error {
         case let code as ExitCode: return code.rawValue
-        case let failure as CommandFailure:
-            Console.standard.error(failure.message)
-            return failure.status.rawValue
-        case let failure as SyncError:
-            Console.standard.error(failure.message)
-            return ExitStatus(failure).rawValue
-        case let failure as ManifestLoadError:
-            Console.standard.error(failure)
-            return ExitStatus(failure).rawValue
+        case let failure as CommandFailure: Console.standard.error(failure.message)
+        case let failure as SyncError: Console.standard.error(failure.message)
+        case let failure as ManifestLoadError: Console.standard.error(failure)
         default:
             // The argument parser's own: help and version go to standard output, usage errors to standard error.
             let code = ModelSyncCommand.exitCode(for: error)
-            let text = ModelSyncCommand.fullMessage(for: error)
-            if code.isSuccess { Console.print(text) } else { Console.log(text) }
+            let text = HelpText.narrowed(ModelSyncCommand.fullMessage(for: error))
+            if code.isSuccess {
+                Console.print(CompletionScript.mended(text, commands: CommandNames.all))
+            } else {
+                Console.log(Journal.current.marked(text, .error))
+            }
             return code.rawValue
         }
+        return ExitStatus(failure: error).rawValue
     }
 }

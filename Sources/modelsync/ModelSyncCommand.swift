@@ -2,7 +2,7 @@ import ArgumentParser
 import ModelSyncKit
 
 /// The root: it only names the commands.
-struct ModelSyncCommand: ParsableCommand {
+struct ModelSyncCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "modelsync",
         abstract:

@@ -13,8 +13,9 @@ enum VerifyArgument: String, ExpressibleByArgument, CaseIterable {
 /// What every command takes.
 struct GlobalOptions: ParsableArguments {
     @Option(
-        help: ArgumentHelp("The store's folder (default: $MODELSYNC_STORE, else ~/.cache/modelsync).", valueName: "dir")
-    )
+        help: ArgumentHelp(
+            "The store's folder (default: $MODELSYNC_STORE, else ~/.cache/modelsync).", valueName: "dir"),
+        completion: .directory)
     var store: String?
 
     @Flag(name: .shortAndLong, help: "Print results and errors only.")
@@ -43,13 +44,18 @@ struct NetworkOptions: ParsableArguments {
     )
     var stallTimeout: Double = 30
 
-    @Option(help: ArgumentHelp("PEM file of the authorities to trust, in place of the system's.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("PEM file of the authorities to trust, in place of the system's.", valueName: "file"),
+        completion: .file())
     var caFile: String?
 
-    @Option(help: ArgumentHelp("PEM file with a certificate to show to servers that ask for one.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("PEM file with a certificate to show to servers that ask for one.", valueName: "file"),
+        completion: .file())
     var clientCert: String?
 
-    @Option(help: ArgumentHelp("PEM file with its key (default: the same file).", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("PEM file with its key (default: the same file).", valueName: "file"), completion: .file())
     var clientKey: String?
 
     @Option(help: ArgumentHelp("Proxy, in place of http_proxy and https_proxy.", valueName: "url"))
@@ -99,8 +105,16 @@ struct RunArguments: ParsableArguments {
     @Flag(help: "Fetch nothing over the network (also: $MODELSYNC_OFFLINE=1).")
     var offline = false
 
-    @Option(help: ArgumentHelp("Write the report to a file as well; - for standard output.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Write the report to a file as well; - for standard output.", valueName: "file"),
+        completion: .file())
     var report: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Write the run's figures to a file for Prometheus' node_exporter, however the run ends; - for standard output.",
+            valueName: "file"), completion: .file())
+    var metrics: String?
 
     @Option(
         help: ArgumentHelp(
@@ -115,6 +129,9 @@ struct RunArguments: ParsableArguments {
         }
         guard (0...1000).contains(retries) else { throw ValidationError("--retries takes a number from 0 to 1000") }
         if let limitRate { _ = try ByteRate(limitRate, of: "--limit-rate") }
+        if report == "-", metrics == "-" {
+            throw ValidationError("--report and --metrics can't both go to standard output")
+        }
     }
 
     func apply(to configuration: inout SyncConfiguration) throws {
@@ -171,14 +188,16 @@ struct ByteRate {
 
 /// Which manifests, and which of their models.
 struct ManifestArguments: ParsableArguments {
-    @Argument(help: ArgumentHelp("Manifest files; - for standard input, or http(s) URLs.", valueName: "manifest"))
+    @Argument(
+        help: ArgumentHelp("Manifest files; - for standard input, or http(s) URLs.", valueName: "manifest"),
+        completion: Completion.manifests)
     var manifests: [String]
 
     @Option(
         parsing: .singleValue,
         help: ArgumentHelp(
             "Only the models that match: a glob on names, like 'whisper/*', or tag:NAME. May be repeated.",
-            valueName: "pattern"))
+            valueName: "pattern"), completion: Completion.selectors)
     var only: [String] = []
 
     /// - Throws: a failure that names a pattern which no model matches: a typo would otherwise look like success.
@@ -197,7 +216,9 @@ struct ManifestArguments: ParsableArguments {
         guard !only.isEmpty else { return manifest }
         let selectors = only.map(ModelSelector.init)
         for (text, selector) in zip(only, selectors) where !manifest.models.contains(where: selector.matches) {
-            throw CommandFailure(message: "--only '\(text)' matches no model of the manifest", status: .usage)
+            let meant = ModelSelector.suggestion(for: text, among: manifest.models)
+            let hint = meant.map { "; did you mean '\($0)'?" } ?? ""
+            throw CommandFailure(message: "--only '\(text)' matches no model of the manifest\(hint)", status: .usage)
         }
         return manifest.filter { model in selectors.contains { $0.matches(model) } }
     }

@@ -10,7 +10,9 @@ struct ValidateCommand: AsyncParsableCommand {
               modelsync validate manifests/*.yaml --online
             """)
 
-    @Argument(help: ArgumentHelp("Manifest files; - for standard input, or http(s) URLs.", valueName: "manifest"))
+    @Argument(
+        help: ArgumentHelp("Manifest files; - for standard input, or http(s) URLs.", valueName: "manifest"),
+        completion: Completion.manifests)
     var manifests: [String]
 
     @Flag(help: "Ask every URL for its size as well; nothing is downloaded but a byte of each.")
@@ -79,7 +81,8 @@ struct PlanCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Keep the plan in a file, for apply to do just that; - for standard output.", valueName: "file"))
+            "Keep the plan in a file, for apply to do just that; - for standard output.", valueName: "file"),
+        completion: .file())
     var out: String?
 
     @Flag(name: .customLong("detailed-exitcode"), help: "Exit with 2 when changes are pending.")

@@ -93,7 +93,7 @@ struct SummaryText {
 
     /// Each reason once.
     private func printFailures() {
-        for note in report.notes { console.note(DisplayText.clean("note: \(note)")) }
+        for note in report.notes { console.note(DisplayText.clean("note: \(note)"), .warning) }
         if let error = report.error { console.error(DisplayText.clean(error.message)) }
         let failures = FailureSummary(report)
         for group in failures.groups { console.error(DisplayText.clean(group.text)) }
@@ -153,6 +153,13 @@ enum ModelText {
         do throws(InvalidValue) { return try ModelName(text) } catch {
             throw CommandFailure(message: "'\(text)': \(error.reason)", status: .usage)
         }
+    }
+
+    /// For a name that the store does not have.
+    static func unknown(_ name: ModelName, in manager: ModelManager) async -> String {
+        let meant = ModelName.suggestion(for: name.text, among: (try? await manager.names()) ?? [])
+        let hint = meant.map { "did you mean '\($0)'?" } ?? "apply a manifest that has it, or see `modelsync list`"
+        return "\(name): not in the store \(manager.store); \(hint)"
     }
 
     static func printTable(_ models: [Model]) {

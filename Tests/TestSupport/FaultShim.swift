@@ -19,8 +19,8 @@ public enum FaultShim {
     /// Whether the program can be run with it. A sanitizer's own functions would stand between the program and libc.
     public static let isUsable = path != nil && !isSanitized
 
-    /// The tests are built as the program is.
-    private static var isSanitized: Bool { dlsym(nil, "__tsan_init") != nil || dlsym(nil, "__asan_init") != nil }
+    /// Whether the tests are built with a sanitizer; the program is then, too.
+    public static var isSanitized: Bool { dlsym(nil, "__tsan_init") != nil || dlsym(nil, "__asan_init") != nil }
 
     /// What to hit; see the source.
     public struct Plan: Sendable {

@@ -81,7 +81,11 @@ final class ProgressPrinter: SyncObserver {
             state.lastLineAt = now
             if style == .bar { state.log.append(line) }
         }
-        if style == .plain, let line { console.note(line) }
+        if style == .plain, let line { console.note(line, Self.priority(of: event)) }
+    }
+
+    private static func priority(of event: SyncEvent) -> LogPriority {
+        if case .retrying = event { .warning } else { .info }
     }
 
     /// On the ticker's thread.

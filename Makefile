@@ -5,12 +5,15 @@ SWIFT ?= swift
 DEMO_STORE ?= .build/demo-store
 DEMO_REPORT := .build/demo-report.json
 RELEASE := .build/release/modelsync
+# What is installed and packed.
+PROGRAM ?= $(RELEASE)
+PREFIX ?= /usr/local
 SWIFT_CODE := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
 # One set of flags for every debug build, so that `make check` and `make test` share theirs.
 BUILD_FLAGS := --explicit-target-dependency-import-check error
 
-.PHONY: help setup setup-tests build release demo test check tsan asan chaos crash soak fuzz bench benchmark format clean
+.PHONY: help setup setup-tests build release install uninstall deb demo test check tsan asan chaos crash soak fuzz bench benchmark format clean
 .NOTPARALLEL:
 
 help: ## what can be made
@@ -27,6 +30,16 @@ build: setup ## the debug build
 
 release: setup ## the release build: .build/release/modelsync
 	$(SWIFT) build -c release --static-swift-stdlib --product modelsync
+
+install: ## installs the release build, with manual pages, completions, units: PREFIX=/usr/local, DESTDIR=
+	@test -x $(PROGRAM) || { echo "there is no $(PROGRAM): first run \`make release\`" >&2; exit 1; }
+	PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) scripts/install $(PROGRAM)
+
+uninstall: ## removes what `make install` installed
+	PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) scripts/install --remove
+
+deb: $(if $(filter $(RELEASE),$(PROGRAM)),release) ## a Debian package of the release build: .build/deb
+	scripts/deb $(PROGRAM) .build/deb
 
 demo: release ## applies manifests/demo.yaml, with no network, and shows the report
 	$(RELEASE) apply manifests/demo.yaml --store $(DEMO_STORE) --report $(DEMO_REPORT)

@@ -6,6 +6,7 @@ extension SyncReport {
     /// - Parameters:
     ///   - exitCode: what the process exits with.
     ///   - manifests: how they were named, redacted: the label is the same when they can't be read.
+    /// - Returns: the whole file.
     public func metrics(exitCode: Int32, manifests: [String]) -> [UInt8] {
         var writer = MetricsWriter(labels: [
             ("command", command), ("store", store), ("manifest", manifests.joined(separator: ",")),

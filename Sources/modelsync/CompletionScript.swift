@@ -17,7 +17,7 @@ enum CompletionScript {
             .replacing("complete -o filenames -F _modelsync modelsync", with: joining(names))
     }
 
-    /// Puts together what bash took apart, asks, and takes off again what stands before the last `:`.
+    /// Puts together what bash took apart at `:`, takes `--option=value` for two words, asks, and takes off again what stands before the last `:`.
     private static func joining(_ names: String) -> String {
         #"""
         _modelsync_joined() {
@@ -26,6 +26,10 @@ enum CompletionScript {
             local word cur="${2}"
             for ((index = 0; index < ${#COMP_WORDS[@]}; index++)); do
                 word="${COMP_WORDS[index]}"
+                if [[ "${word}" = = && index -gt 0 && "${joined[-1]}" = --* ]]; then
+                    [[ index -eq COMP_CWORD ]] || continue
+                    word=
+                fi
                 if [[ ${#joined[@]} -gt 1 && -n "${word}" && "${joined[-1]}${word}" = *:* ]] \
                     && [[ "${word}" = : || "${joined[-1]}" = *: ]] && [[ "${COMP_LINE}" = *"${joined[-1]}${word}"* ]]
                 then

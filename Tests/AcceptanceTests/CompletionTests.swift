@@ -47,11 +47,12 @@ extension AcceptanceTests {
         }
 
         @Test func bashOffersNamesFilesAndTags() async throws {
-            // Splits at colons as readline does, and puts back what it leaves on the line.
+            // Splits at colons and equals signs as readline does, and puts back what it leaves on the line.
             let script = #"""
                 source "$1"; shift
                 COMP_LINE="modelsync $*"; COMP_POINT=${#COMP_LINE}; COMP_WORDS=(modelsync "${@:1:$#-1}")
                 last="${!#}"; kept=
+                if [[ "$last" = --*=* ]]; then COMP_WORDS+=("${last%%=*}" =); kept="${last%%=*}="; last="${last#*=}"; fi
                 if [[ "$last" = *:* ]]; then COMP_WORDS+=("${last%%:*}" :); kept="${last%%:*}:"; last="${last#*:}"; fi
                 [[ -z "$last" && -n "$kept" ]] || COMP_WORDS+=("$last")
                 COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
@@ -59,7 +60,7 @@ extension AcceptanceTests {
                 for reply in "${COMPREPLY[@]}"; do echo "$kept$reply"; done
                 """#
             try await Self.world { world in
-                for (line, expected) in Self.cases {
+                for (line, expected) in Self.cases + [(["list", "--color=a"], ["--color=auto", "--color=always"])] {
                     let found = try offered(world, "bash", script, line)
                     #expect(found == Set(expected), "\(line)")
                 }

@@ -1,4 +1,5 @@
 import Foundation
+import SyncDomain
 import TestSupport
 import Testing
 
@@ -22,12 +23,13 @@ extension AcceptanceTests.Bars {
                 let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(world.documents)/\(document.name)")))
                 // Slowly enough for progress to be told before the stop.
                 server.script("/" + document.name) { request, _ in
-                    .file(bytes, for: request).dripping(50_000, everyMicroseconds: 60_000).stalled(at: 700_000)
+                    .file(bytes, for: request).dripping(20_000, everyMicroseconds: 60_000).stalled(at: 700_000)
                 }
             }
-            let base = "http://127.0.0.1:\(server.port)"
-            let manifest = try world.manifest(
-                .init("speech", files: zip(documents, paths).map { $0.file(base, path: $1) }))
+            // Of one host, the second file would wait to see whether a second connection helps.
+            let hosts = ["127.0.0.1", "localhost"].map { "http://\($0):\(server.port)" }
+            let files = paths.indices.map { documents[$0].file(hosts[$0], path: paths[$0]) }
+            let manifest = try world.manifest(.init("speech", files: files))
             let command = "'\(Program.path)' apply '\(manifest)' --store '\(world.store)' \(options)"
             let environment = ["PATH": "/usr/bin:/bin", "HOME": world.folder.path, "LC_ALL": "C.UTF-8"]
             try await TmuxScreen.with(
@@ -36,23 +38,29 @@ extension AcceptanceTests.Bars {
         }
     }
 
-    /// Waits until both files have come to some percentage, and the run's line stands below them.
+    /// Waits until both files have come some way, and the run's line stands below them.
     private func bars(_ screen: TmuxScreen) async throws -> [String] {
         var lines: [String] = []
-        try await eventually("two bars and the run's") {
-            lines = try screen.lines()
-            return lines.count == 3 && lines.prefix(2).allSatisfy { $0.contains(/\s[1-9][0-9]%/) }
-                && lines[2].hasPrefix("0 of 2 files") && lines[2].contains(/\s[1-9][0-9]%/)
+        do {
+            try await eventually("two bars and the run's") {
+                lines = try screen.lines()
+                return lines.count == 3 && lines.allSatisfy { $0.contains("[=") }
+                    && lines[2].hasPrefix("0 of 2 files ")
+            }
+        } catch {
+            throw ToolFailure("\(error)\n\(lines.joined(separator: "\n"))")
         }
         return lines
     }
 
     /// The end: no bar is left, the cursor is there.
-    private func ended(_ screen: TmuxScreen, _ code: Int) async throws -> [String] {
+    @discardableResult
+    private func ended(
+        _ screen: TmuxScreen, _ code: Int, lines: (() throws -> [String])? = nil
+    ) async throws -> [String] {
         try await eventually("the end") { try screen.lines().last == "exit \(code)" }
         #expect(try screen.isCursorVisible())
-        // In a narrow window a line of text takes several rows.
-        let lines = try screen.history()
+        let lines = try (lines ?? screen.history)()
         #expect(!lines.contains { $0.contains("[=") || $0.contains("0 of 2 files") }, "\(lines)")
         return lines
     }
@@ -61,8 +69,7 @@ extension AcceptanceTests.Bars {
     func aBarForEachFileAndOneForTheRun(columns: Int, rows: Int) async throws {
         try await held(columns: columns, rows: rows) { _, screen, server in
             let lines = try await bars(screen)
-            #expect(lines.allSatisfy { $0.contains("[=") && $0.contains(">") }, "\(lines)")
-            #expect(lines[0].contains(".safetensors ") && lines[1].contains("モデル.bin "), "\(lines)")
+            #expect(lines[0].contains("model-00001-") && lines[1].contains("モデル.bin "), "\(lines)")
             #expect(lines.allSatisfy { $0.contains(" of 1.00 MB") || $0.contains(" of 2.00 MB") } == (columns >= 80))
             server.release()
             let end = try await ended(screen, 0)
@@ -71,14 +78,14 @@ extension AcceptanceTests.Bars {
     }
 
     @Test func aWindowThatIsResizedIsDrawnAnew() async throws {
-        try await held(columns: 120, rows: 30) { _, screen, server in
-            for (columns, rows) in [(120, 30), (40, 12), (160, 50), (25, 6), (80, 24)] {
+        try await held(columns: 40, rows: 12) { _, screen, server in
+            for (columns, rows) in [(40, 12), (80, 24), (160, 50), (60, 20)] {
                 try screen.resize(columns: columns, rows: rows)
                 _ = try await bars(screen)
             }
-            try screen.resize(columns: 60, rows: 20)
             server.release()
-            _ = try await ended(screen, 0)
+            // tmux keeps rows of lines that it broke in its history, where nothing can be taken back.
+            try await ended(screen, 0, lines: screen.lines)
         }
     }
 
@@ -87,11 +94,11 @@ extension AcceptanceTests.Bars {
             _ = try await bars(screen)
             try screen.type("C-c")
             let end = try await ended(screen, 130).joined(separator: "\n")
+            let kept = HumanFormat.bytes(Int64(world.partialBytes))
             #expect(
-                end.contains("hint: run the same command again to go on: 1.40 MB of unfinished files are kept"),
+                end.contains("hint: run the same command again to go on: \(kept) of unfinished files are kept"),
                 "\(end)")
             #expect(end.contains("cancelled: 2 cancelled"), "\(end)")
-            #expect(world.partialBytes == 1_400_000)
         }
     }
 
@@ -112,7 +119,7 @@ extension AcceptanceTests.Bars {
         try await held(columns: 100, rows: 24, options: "--progress plain") { _, screen, server in
             try await eventually("lines") { try screen.lines() == ["fetching 2.00 MB in 2 files"] }
             server.release()
-            _ = try await ended(screen, 0)
+            try await ended(screen, 0)
         }
     }
 }

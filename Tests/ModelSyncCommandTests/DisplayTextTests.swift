@@ -26,16 +26,20 @@ import Testing
 
     @Test(
         arguments: [
-            ("whisper/large-v3/model.bin", 30, "whisper/large-v3/model.bin"),
-            ("whisper/large-v3/model.bin", 16, "...-v3/model.bin"),
-            ("model.bin", 4, "...n"), ("model.bin", 3, "..n"), ("model.bin", 1, "n"), ("model.bin", 0, ""), ("", 0, ""),
+            ("whisper/large-v3/model.bin", 26, "whisper/large-v3/model.bin"),
+            ("whisper/large-v3/model.bin", 25, "..sper/large-v3/model.bin"),
+            ("whisper/large-v3/model.bin", 11, "..model.bin"), ("whisper/large-v3/model.bin", 10, "model...in"),
+            ("m/model-00001-of-00002.safetensors", 21, "model-00001-of-..sors"),
+            ("m/model-00001-of-00002.safetensors", 17, "model-00001-..ors"),
+            ("model.bin", 4, "mo.."), ("model.bin", 3, "m.."), ("model.bin", 1, "."), ("model.bin", 0, ""), ("", 0, ""),
             // A wide character that would stand on the edge goes as a whole.
-            ("音声認識.bin", 10, "...識.bin"), ("音声認識.bin", 9, "...識.bin"), ("音声認識.bin", 11, "...認識.bin"),
+            ("m/音声/認識.bin", 12, "../認識.bin"), ("m/音声/認識.bin", 10, "..認識.bin"), ("m/認識モデル.bin", 9, "認識モ..n"),
             // What belongs to a character goes and stays with it.
-            ("abcde\u{301}\u{302}f", 5, "...e\u{301}\u{302}f"), ("aaaa🇫🇷b", 5, "...b"), ("aaaa🇫🇷b", 6, "...🇫🇷b"),
+            ("m/n/abcde\u{301}\u{302}f", 8, "..abcde\u{301}\u{302}f"), ("aaaaaaaa🇫🇷", 8, "aaaaa.."),
+            ("aaaaa🇫🇷aaa", 9, "aaaaa..a"),
         ] as [(String, Int, String)])
-    func aCutNameKeepsItsEndAndWholeCharacters(text: String, columns: Int, shown: String) {
-        let cut = DisplayText.end(of: text, columns: columns)
+    func aCutNameKeepsWhatTellsItFromOthers(text: String, columns: Int, shown: String) {
+        let cut = DisplayText.fitted(text, columns: columns)
         #expect(cut == shown)
         #expect(DisplayText.width(cut) <= columns)
     }

@@ -11,22 +11,26 @@ import Testing
     @Test func fortyColumnsTellHowFarAndHowLong() throws {
         #expect(
             lines(try .half(), 40) == [
-                "...t", "...", "0",
+                "weights.safe..ors [==> ]   50%     0:10",
+                "m/config.json     [==> ]   50%     0:10",
+                "0 of 12 files     [==> ]   50%     0:11",
             ])
     }
 
     @Test func eightyColumnsTellAll() throws {
         #expect(
             lines(try .half(), 80) == [
-                ""
+                "m/weights.safetensors [==>  ]   50%  2.00 GB of 4.00 GB   200 MB/s     eta 0:10",
+                "m/config.json         [==>  ]   50%  1.00 kB of 2.00 kB    100 B/s     eta 0:10",
+                "0 of 12 files         [==>  ]   50%  2.00 GB of 4.00 GB   200 MB/s     eta 0:11",
             ])
     }
 
-    @Test func aWideWindowHasRoomForNames() throws {
-        #expect(
-            lines(try .half(), 200) == [
-                ""
-            ])
+    @Test func aWideWindowHasLongNamesAndBars() throws {
+        let lines = lines(try .half(), 200)
+        #expect(lines.allSatisfy { $0.hasSuffix("eta 0:10") || $0.hasSuffix("eta 0:11") })
+        #expect(lines.map { DisplayText.width($0) } == [148, 148, 148])
+        #expect(lines.map { $0.count { $0 == "=" } } == [17, 17, 17])
     }
 
     @Test(arguments: 0...210)
@@ -75,9 +79,11 @@ import Testing
     @Test func failuresStayInSightInANarrowWindow() throws {
         var board = try ProgressBoard.half()
         for _ in 0..<3 { board.apply(.finished(result("x", 0, .failed)), at: 10) }
-        #expect(lines(board, 80).last?.hasPrefix("3 of 12 files, 3 failed  ") == true)
-        #expect(lines(board, 40).last?.hasPrefix("3 of 12 files, 3 failed ") == true)
-        #expect(lines(board, 30).last?.hasPrefix("3/12, 3 failed ") == true)
+        let starts = [
+            (200, "3 of 12 files, 3 failed  "), (80, "3/12 files, 3 failed  [="), (60, "3 of 12 files, 3 failed  [="),
+            (40, "3/12, 3 failed    [="), (30, "3 of 12 files, 3 failed   50%"), (25, "3/12, 3 failed       50%"),
+        ]
+        for (columns, start) in starts { #expect(lines(board, columns).last?.hasPrefix(start) == true) }
     }
 
     @Test(arguments: [80, 60, 40])
@@ -96,9 +102,12 @@ import Testing
         #expect(lines(board, 80) == ["looking at the store"])
         board.apply(.verified(bytes: 1_000_000_000), at: 1)
         board.measure(at: 1)
-        #expect(lines(board, 80, at: 1) == [""])
+        #expect(lines(board, 80, at: 1) == ["verifying                                       1.00 GB  1.00 GB/s"])
         board.apply(.verifying(total: 4_000_000_000), at: 1)
-        #expect(lines(board, 80, at: 1) == [""])
+        #expect(
+            lines(board, 80, at: 1) == [
+                "verifying             [=>   ]   25%  1.00 GB of 4.00 GB  1.00 GB/s     eta 0:03"
+            ])
     }
 
     @Test func namesAreWrittenCleanly() throws {

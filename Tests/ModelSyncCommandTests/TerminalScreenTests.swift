@@ -14,7 +14,11 @@ private struct Terminal {
 
     init(columns: Int) { self.columns = columns }
 
-    var text: [String] { rows.map { String($0.text) } }
+    /// Down to the row of the cursor: below it nothing may be.
+    var text: [String] {
+        #expect(rows[(row + 1)...].allSatisfy { $0.text.isEmpty })
+        return rows[...row].map { String($0.text) }
+    }
     var cursorRow: Int { row }
 
     mutating func write(_ bytes: [UInt8]) {

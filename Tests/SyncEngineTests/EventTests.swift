@@ -67,6 +67,22 @@ import Testing
         #expect(run.outcomes["old/kept"] == .kept)
     }
 
+    @Test func whatIsHashedIsAnnouncedBeforeThePlan() async throws {
+        var world = World()
+        let model = try model("m", [world.served("a", bytes(5, 1)), world.served("b", bytes(7, 2))])
+        _ = try await world.apply(model)
+        world.options.depth = .full
+        let before = world.log.events.count
+        _ = try await world.engine.plan(Manifest(applied: [model]))
+        var totals: [Int64] = []
+        var hashed: Int64 = 0
+        for event in world.log.events.dropFirst(before) {
+            if case .verifying(let total) = event { totals.append(total) }
+            if case .verified(let bytes) = event { hashed += bytes }
+        }
+        #expect(totals == [12] && hashed == 12)
+    }
+
     @Test func thePlanIsToldFirst() async throws {
         let world = World()
         _ = try await world.apply(model("m", [world.served("a", bytes(5, 1))]))

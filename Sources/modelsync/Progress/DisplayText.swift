@@ -1,7 +1,7 @@
 /// Text from manifests, servers and disks, made fit for a terminal; and how many columns it takes there.
 enum DisplayText {
-    /// What a name that is cut begins with.
-    private static let mark = "..."
+    /// In place of what is cut out of a name.
+    private static let mark = ".."
 
     /// East Asian wide and fullwidth characters (UAX #11, EastAsianWidth.txt of Unicode 17), in order; ranges that only code
     /// points without a character part are one. Emoji are told by their own property.
@@ -36,17 +36,24 @@ enum DisplayText {
         isPlain(text) ? text.utf8.count : text.unicodeScalars.reduce(0) { $0 + width($1) }
     }
 
-    /// Clean text of at most so many columns: its end, behind a mark, where it is longer. It is cut between what people see as
-    /// characters.
-    static func end(of text: String, columns: Int) -> String {
+    /// Clean text of at most so many columns, cut between what people see as characters. Of a path its end is kept; where not
+    /// even the file's own name fits, more of its start than of its end, since parts of one model differ there.
+    static func fitted(_ text: String, columns: Int) -> String {
         if width(text) <= columns { return text }
-        let mark = String(mark.prefix(max(0, columns - 1)))
-        var left = columns - mark.utf8.count
-        let kept = text.reversed().prefix { character in
-            left -= width(String(character))
-            return left >= 0
-        }
-        return mark + String(kept.reversed())
+        let room = max(0, columns - mark.utf8.count)
+        let name = text.split(separator: "/").last ?? ""
+        if width(String(name)) <= room { return mark + prefix(text.reversed(), room).reversed() }
+        let start = prefix(name, room - room / 4)
+        return String((start + mark + prefix(name.reversed(), room / 4).reversed()).prefix(columns))
+    }
+
+    private static func prefix(_ characters: some Collection<Character>, _ columns: Int) -> [Character] {
+        var left = columns
+        return Array(
+            characters.prefix { character in
+                left -= width(String(character))
+                return left >= 0
+            })
     }
 
     /// The text with blanks behind it, or before it, up to so many columns.

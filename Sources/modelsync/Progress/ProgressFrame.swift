@@ -91,16 +91,16 @@ struct ProgressLayout {
 
     init(columns: Int) {
         self.columns = columns
-        bytes = columns >= 76 ? 18 : 0
-        rate = columns >= 46 ? 9 : 0
-        time = columns >= 76 ? 11 : columns >= 30 ? 7 : 0
+        bytes = columns >= 79 ? 18 : 0
+        rate = columns >= 54 ? 9 : 0
+        time = columns >= 79 ? 11 : columns >= 30 ? 7 : 0
         let fixed = [Self.percentColumns, bytes, rate, time].reduce(0) { $0 + ($1 > 0 ? $1 + 2 : 0) }
         let free = max(0, columns - fixed)
-        bar = columns >= 30 ? min(40, free / 3 - 1) : 0
+        bar = columns >= 30 ? min(40, free / 4) : 0
         name = min(60, bar > 0 ? free - bar - 1 : free)
     }
 
-    func text(_ text: String) -> String { DisplayText.end(of: text, columns: columns) }
+    func text(_ text: String) -> String { DisplayText.fitted(text, columns: columns) }
 
     func line(_ cells: Cells) -> String {
         // Too narrow for a figure beside the name.
@@ -131,9 +131,9 @@ struct ProgressLayout {
         guard bar > 0, fitting != nil || names.count == 1 else {
             let room = bar > 0 ? name + 1 + bar : name
             let text = names.first { DisplayText.width($0) <= room } ?? names.last ?? ""
-            return DisplayText.padded(DisplayText.end(of: text, columns: room), to: room)
+            return DisplayText.padded(DisplayText.fitted(text, columns: room), to: room)
         }
-        let text = DisplayText.end(of: fitting ?? names[0], columns: name)
+        let text = DisplayText.fitted(fitting ?? names[0], columns: name)
         return DisplayText.padded(text, to: name) + " " + drawnBar(fraction)
     }
 

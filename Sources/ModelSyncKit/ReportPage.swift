@@ -17,7 +17,7 @@ public enum ReportReadError: Error, Sendable, CustomStringConvertible {
         case .notFound(let path): "\(path): no such report"
         case .unreadable(let error): error.message
         case .invalid(let path, let error):
-            "\(path): \(error.reason); give a file that `apply --report` or `verify --report` wrote, or one of the store's runs/"
+            "\(path): \(error.reason); give what `apply --report` or `verify --report` wrote, or a file of the store's runs/"
         }
     }
 }

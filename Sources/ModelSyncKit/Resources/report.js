@@ -124,8 +124,9 @@ function rowsOf(report) {
       row.phases = phases(entry, began, limit);
       row.start = row.phases.start;
     }
-    row.text = [row.name, entry.sha256, entry.error?.code, entry.error?.message, ...(entry.attempts ?? []).map((a) => a.url)]
-      .join("\n").toLowerCase();
+    const { code, diagnosis, message } = entry.error ?? {};
+    const urls = (entry.attempts ?? []).map((attempt) => attempt.url);
+    row.text = [row.name, row.outcome, entry.sha256, code, diagnosis, message, ...urls].join("\n").toLowerCase();
     return row;
   });
 }
@@ -197,7 +198,8 @@ class Window {
     for (let index = first; index < end; index += 1) if (!this.shown.has(index)) this.put(index);
     this.pad(this.before, first * height);
     const rest = count - end;
-    this.pad(this.after, (this.isWhole ? Math.min(rest, 1) : rest) * height, this.isWhole && rest > 0 ? `and ${number(rest)} more` : "");
+    const isCut = this.isWhole && rest > 0;
+    this.pad(this.after, (isCut ? 1 : rest) * height, isCut ? `and ${number(rest)} more` : "");
   }
 
   pad(node, height, text = "") {
@@ -250,7 +252,8 @@ class Chart {
     ].filter((series) => last[series.key] > 0);
     if (this.series.length === 0) return;
     byId("throughput").hidden = false;
-    byId("chart-legend").append(...this.series.map((series, index) => legend(index === 0 ? "s0" : "dash", series.name)));
+    const signs = this.series.map((series, index) => legend(index === 0 ? "s0" : "dash", series.name));
+    byId("chart-legend").append(...signs);
     this.here = null;
     this.node.addEventListener("pointermove", (event) => this.point(event));
     this.node.addEventListener("pointerleave", () => this.select(null));
@@ -274,9 +277,10 @@ class Chart {
     const y = (value) => top + (height - top - bottom) * (1 - value / high);
     const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
     for (let value = 0; value <= high; value += unit) {
+      const label = value === 0 ? "0" : rate(value).replace(/\.0+ /, " ");
       drawing.append(
         svg("line", { class: "grid", x1: left, x2: width - right, y1: y(value), y2: y(value) }),
-        svg("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, value === 0 ? "0" : rate(value).replace(/\.0+ /, " ")));
+        svg("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, label));
     }
     const seconds = timeStep(this.seconds, Math.max(2, Math.floor(width / 120)));
     for (let time = 0; time <= this.seconds * 1.0001; time += seconds) {
@@ -288,7 +292,8 @@ class Chart {
       const points = [[0, series.rates[0]], ...series.rates.map((value, bin) => [middle(bin), value]),
         [this.seconds, series.rates[bins - 1]]].map(([time, value]) => x(time).toFixed(1) + "," + y(value).toFixed(1));
       if (index === 0) {
-        drawing.append(svg("path", { class: "area", d: `M${x(0)},${y(0)}L${points.join("L")}L${x(this.seconds)},${y(0)}Z` }));
+        const area = [`${x(0)},${y(0)}`, ...points, `${x(this.seconds)},${y(0)}`];
+        drawing.append(svg("path", { class: "area", d: "M" + area.join("L") + "Z" }));
       }
       drawing.append(svg("path", { class: index === 0 ? "line" : "line second", d: "M" + points.join("L") }));
     });
@@ -298,7 +303,8 @@ class Chart {
     Object.assign(this, { x, bins, left, right, width });
     byId("chart-text").textContent = this.series.map((series) => {
       const all = this.samples.at(-1)[series.key];
-      return `${bytes(all)} ${series.name}: ${rate(all / this.seconds)} over the run, ${rate(Math.max(...series.rates))} at most.`;
+      const most = Math.max(...series.rates);
+      return `${bytes(all)} ${series.name}: ${rate(all / this.seconds)} over the run, ${rate(most)} at most.`;
     }).join(" ");
   }
 
@@ -329,7 +335,8 @@ class Chart {
 }
 
 function legend(sign, text, letter) {
-  return el("li", {}, letter ? el("span", { class: "spot " + letter, "aria-hidden": "true" }, letter) : el("i", { class: sign }), text);
+  const spot = letter && el("span", { class: "spot " + letter, "aria-hidden": "true" }, letter);
+  return el("li", {}, spot ?? el("i", { class: sign }), text);
 }
 
 // The timeline.
@@ -371,7 +378,8 @@ class Timeline {
     list.append(...named.map(([host, sum]) => legend(this.sources.colour.get(host), `from ${host} (${bytes(sum)})`)));
     if (hosts.length > named.length) list.append(legend("s5", `from ${hosts.length - named.length} other sources`));
     const has = (test) => this.rows.some(test);
-    if (has((row) => row.phases.waits.length > 0 || !row.phases.tail.isChecked)) list.append(legend("waiting", "waiting"));
+    const waits = ({ phases }) => phases.waits.length > 0 || !phases.tail.isChecked;
+    if (has(waits)) list.append(legend("waiting", "waiting"));
     list.append(legend("verifying", "verifying, syncing"));
     for (const [letter, name] of Object.entries(spotNames)) {
       if (has((row) => spots(row).includes(letter))) list.append(legend(null, name, letter));
@@ -418,7 +426,8 @@ class Timeline {
   }
 }
 
-const spots = (row) => row.phases.attempts.map((attempt, index, all) => spotOf(attempt, index === all.length - 1, row.outcome));
+const spots = ({ phases, outcome }) =>
+  phases.attempts.map((attempt, index, all) => spotOf(attempt, index === all.length - 1, outcome));
 
 /** A row of the timeline in words. */
 function summary(row) {
@@ -436,7 +445,8 @@ function summary(row) {
 
 /** A file's name, which opens its details. */
 function nameButton(row, label) {
-  return el("button", { type: "button", class: "file", title: label ?? row.name, "aria-label": label, click: () => openDetails(row) },
+  const press = () => openDetails(row);
+  return el("button", { type: "button", class: "file", title: label ?? row.name, "aria-label": label, click: press },
     el("span", { class: "model" }, row.entry.model + "/"), el("span", { class: "leaf" }, row.entry.path));
 }
 
@@ -453,6 +463,8 @@ const columns = [
   { key: "tries", title: "Attempts", isNumber: true, text: (row) => String(row.tries) },
   { key: "source", title: "Source", text: (row) => row.source },
 ];
+
+const classOf = (column) => `w-${column.key}${column.isNumber ? " n" : ""}`;
 
 class Table {
   constructor(rows) {
@@ -475,7 +487,7 @@ class Table {
         this.sort = { key: column.key, isDescending: isSame ? !this.sort.isDescending : column.isNumber === true };
         this.update();
       };
-      return el("th", { scope: "col", class: `w-${column.key}${column.isNumber ? " n" : ""}` },
+      return el("th", { scope: "col", class: classOf(column) },
         el("button", { type: "button", click: press }, column.title));
     });
     byId("columns").append(...this.heads);
@@ -520,8 +532,9 @@ class Table {
   }
 
   row(row, index) {
-    return el("tr", { "aria-rowindex": index + 2 }, ...columns.map((column) =>
-      el("td", { class: `w-${column.key}${column.isNumber ? " n" : ""}` }, row[column.key] == null ? "–" : column.text(row))));
+    const cells = columns.map((column) =>
+      el("td", { class: classOf(column) }, row[column.key] == null ? "–" : column.text(row)));
+    return el("tr", { "aria-rowindex": index + 2 }, ...cells);
   }
 }
 
@@ -537,14 +550,16 @@ function openDetails(row) {
   byId("details-title").textContent = row.name;
   const facts = el("dl", { class: "facts" });
   const add = (name, value, kind) => {
-    if (value != null) facts.append(el("dt", {}, name), el("dd", {}, kind ? el("span", { class: kind }, value) : value));
+    if (value == null) return;
+    facts.append(el("dt", {}, name), el("dd", {}, kind ? el("span", { class: kind }, value) : value));
   };
   add("Outcome", row.outcome);
   add("Size", `${bytes(row.size)} (${number(row.size)} bytes)`);
   add("SHA-256", entry.sha256, "path");
   add("File", entry.file, "path");
   add("Source", entry.source, "path");
-  add("Fetched", row.got == null ? null : bytes(row.got) + (entry.bytes_resumed > 0 ? `; ${bytes(entry.bytes_resumed)} were here from an earlier run` : ""));
+  add("Fetched", row.got == null ? null : bytes(row.got));
+  add("Resumed", entry.bytes_resumed > 0 ? bytes(entry.bytes_resumed) + " from an earlier run" : null);
   add("Began", entry.started_at == null ? null : `${entry.started_at}, ${duration(row.start)} into the run`);
   add("Took", row.took == null ? null : duration(row.took) + (row.rate ? `, ${rate(row.rate)}` : ""));
   const body = byId("details-body");
@@ -552,7 +567,7 @@ function openDetails(row) {
     ...(entry.error ? [el("p", { class: "chips" },
       ...[entry.error.code, entry.error.diagnosis].filter(Boolean).map((code) => el("code", { class: "chip" }, code))),
     el("p", { class: "message" }, brief(entry.error, row))] : []), facts);
-  if (entry.attempts?.length > 0) body.append(el("h3", {}, counted(entry.attempts.length, "attempt")), attemptTable(row));
+  if (row.tries > 0) body.append(el("h3", {}, counted(row.tries, "attempt")), attemptTable(row));
   byId("details").showModal();
 }
 

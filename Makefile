@@ -40,6 +40,7 @@ uninstall: ## removes what `make install` installed
 
 deb: $(if $(filter $(RELEASE),$(PROGRAM)),release) ## a Debian package of the release build: .build/deb
 	scripts/deb $(PROGRAM) .build/deb
+	@! command -v lintian >/dev/null || lintian --allow-root --fail-on error,warning .build/deb/*.deb
 
 demo: release ## applies manifests/demo.yaml, with no network, and shows the report
 	$(RELEASE) apply manifests/demo.yaml --store $(DEMO_STORE) --report $(DEMO_REPORT)

@@ -1,7 +1,7 @@
 internal import Glibc
 internal import SystemSupport
 
-/// A file that a report is to be written to. Made before the run, so that a path that can't work is told at once.
+/// A file that the report or the metrics of a run are to be written to. Made before the run, so that a path that can't work is told at once.
 public struct ReportFile: Sendable {
     /// Absolute.
     public let path: String
@@ -21,7 +21,7 @@ public struct ReportFile: Sendable {
         // A link is followed: what it leads to is what the user means to be written.
         let real = Self.resolved(path)
         guard let end = real.lastIndex(of: "/"), real.index(after: end) < real.endIndex else {
-            throw SyncError(.storeIO, "\(path): the report needs the name of a file")
+            throw SyncError(.storeIO, "\(path): the name of a file is needed")
         }
         let name = String(real[real.index(after: end)...])
         let parent = end == real.startIndex ? "/" : String(real[..<end])
@@ -36,10 +36,10 @@ public struct ReportFile: Sendable {
             case .regular, nil: target = .file(folder, name: name)
             }
         } catch {
-            throw SyncError(.storeIO, "\(path): the report can't be written there: \(error.reason)")
+            throw SyncError(.storeIO, "\(path): no file can be written there: \(error.reason)")
         }
         guard unsafe access(parent, W_OK) == 0 else {
-            throw SyncError(.storePermission, "\(path): the report can't be written there: permission denied")
+            throw SyncError(.storePermission, "\(path): no file can be written there: permission denied")
         }
     }
 

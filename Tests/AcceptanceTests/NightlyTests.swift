@@ -180,6 +180,36 @@ extension AcceptanceTests {
             }
         }
 
+        @Test(.needs("promtool")) func theAlertsFireForBadRunsAndForNoneThatIsWell() throws {
+            let rules = Self.deploy + "/prometheus/modelsync.rules.yml"
+            func series(_ name: String, _ labels: String, _ value: Int) -> String {
+                "      - {series: 'modelsync_\(name){\(labels)}', values: '\(value)x3000'}\n"
+            }
+            // After 48 hours; the well one has just ended, the bad one at the beginning.
+            let (well, bad) = (#"command="verify",store="/w""#, #"command="verify",store="/b""#)
+            var test =
+                "rule_files: ['\(rules)']\nevaluation_interval: 1m\ntests:\n  - interval: 1m\n    input_series:\n"
+            test += series("run_success", well, 1) + series("run_success", bad, 0)
+            test += series("run_finished_timestamp_seconds", well, 172_800)
+            test += series("run_finished_timestamp_seconds", bad, 0)
+            test +=
+                series("run_files", well + #",outcome="failed""#, 0)
+                + series("run_files", bad + #",outcome="failed""#, 2)
+            test += series("run_failures", bad + #",code="store.no_space""#, 1)
+            test += series("oldest_verification_timestamp_seconds", well, 0)
+            test += "    promql_expr_test:\n"
+            for (name, count) in [
+                ("RunFailed", 1), ("RunMissing", 1), ("Corrupt", 1), ("NoSpace", 1), ("VerificationBehind", 0),
+            ] {
+                let query = #"count(ALERTS{alertname="Modelsync\#(name)",alertstate="firing"}) or vector(0)"#
+                test += "      - {expr: '\(query)', eval_time: 48h, exp_samples: [{labels: '{}', value: \(count)}]}\n"
+            }
+            try TemporaryFolder.withNow { folder in
+                let file = try folder.write(test, to: "test.yml")
+                try Tool.run("promtool", ["test", "rules", file])
+            }
+        }
+
         @Test func theCommandsInTheExamplesAreOnesThatTheProgramTakes() async throws {
             try await World.with { world in
                 let lines = ["systemd/modelsync.service", "systemd/modelsync-scrub.service", "cron/modelsync"]

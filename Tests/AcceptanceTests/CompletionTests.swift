@@ -39,9 +39,13 @@ extension AcceptanceTests {
             let file = try world.folder.write(completions, to: "completions")
             let main = try world.folder.write(script, to: "main")
             let bin = URL(fileURLWithPath: Program.path).deletingLastPathComponent().path
+            // A shell that waits for what does not come is not to hold up all tests.
             let output = try Tool.run(
-                "env",
-                ["-C", world.folder.path, "PATH=\(bin):/usr/bin:/bin", "MODELSYNC_STORE=\(world.store)", "TERM=dumb"]
+                "timeout",
+                [
+                    "60", "env", "-C", world.folder.path, "PATH=\(bin):/usr/bin:/bin", "MODELSYNC_STORE=\(world.store)",
+                    "TERM=dumb",
+                ]
                     + [shell, shell == "fish" ? "--no-config" : shell == "zsh" ? "-f" : "--norc", main, file] + line)
             return Set(output.split(whereSeparator: \.isNewline).map(String.init))
         }

@@ -69,6 +69,7 @@ extension AcceptanceTests {
             try TemporaryFolder.withNow { folder in
                 let environment = [
                     "SOURCE_DATE_EPOCH=1800000000", "DEBFULLNAME=A Tester", "DEBEMAIL=tester@example.org",
+                    "COMPRESSION=none",
                 ]
                 let packages = try ["one", "two"].map { name in
                     try Tool.run(

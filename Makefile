@@ -8,12 +8,12 @@ RELEASE := .build/release/modelsync
 # What is installed and packed.
 PROGRAM ?= $(RELEASE)
 PREFIX ?= /usr/local
-SWIFT_CODE := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
+SWIFT_CODE := Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Sources
 
 # One set of flags for every debug build, so that `make check` and `make test` share theirs.
 BUILD_FLAGS := --explicit-target-dependency-import-check error
 
-.PHONY: help setup setup-tests build release install uninstall deb demo test check tsan asan chaos crash soak fuzz bench benchmark format clean
+.PHONY: help setup setup-tests build release install uninstall deb demo test check docs api tsan asan chaos crash soak fuzz bench benchmark format clean
 .NOTPARALLEL:
 
 help: ## what can be made
@@ -49,12 +49,22 @@ demo: release ## applies manifests/demo.yaml, with no network, and shows the rep
 test: setup-tests ## all tests
 	$(SWIFT) test $(BUILD_FLAGS) --disable-xctest
 
-check: setup ## format, import rules, size budgets, links, and a build without warnings
+check: setup ## format, import rules, size budgets, links, a build without warnings, the library's declarations
 	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_CODE)
 	@scripts/check-imports
 	@scripts/check-budgets
 	@scripts/check-links
 	$(SWIFT) build $(BUILD_FLAGS) --build-tests
+	@scripts/api --check
+
+api: build ## lists the library's public declarations anew: docs/api.txt
+	@scripts/api
+
+docs: build ## the library's pages: .build/docs, to be served by a web server
+	@scripts/api --graphs .build/symbol-graphs
+	docc convert Sources/ModelSyncKit/ModelSyncKit.docc --additional-symbol-graph-dir .build/symbol-graphs \
+		--fallback-display-name ModelSyncKit --fallback-bundle-identifier modelsync.ModelSyncKit \
+		--analyze --warnings-as-errors --output-path .build/docs
 
 tsan: setup-tests ## all tests under the thread sanitizer
 	SWIFT=$(SWIFT) scripts/tsan

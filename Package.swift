@@ -54,6 +54,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+        // What docs quote and a test runs: a program that embeds the library.
+        .executableTarget(
+            name: "embed-example", dependencies: ["ModelSyncKit"], path: "Examples/Embed", swiftSettings: settings),
         .target(
             name: "TestSupport", dependencies: ["SyncDomain"], path: "Tests/TestSupport",
             exclude: ["validate_report.py"], swiftSettings: testSettings),
@@ -81,7 +84,7 @@ let package = Package(
             swiftSettings: testSettings),
         .testTarget(
             name: "AcceptanceTests",
-            dependencies: ["ModelSyncKit", "SyncDomain", "SyncEngine", "TestSupport", "modelsync"],
+            dependencies: ["ModelSyncKit", "SyncDomain", "SyncEngine", "TestSupport", "embed-example", "modelsync"],
             swiftSettings: testSettings),
     ]
 )

@@ -102,11 +102,12 @@ extension DiskStore {
         }
     }
 
-    /// The runs that live, in order of their ids. What is left of dead ones is taken out, where that can be.
+    /// The runs that live. What is left of dead ones is taken out, where that can be.
     ///
     /// - Parameters:
     ///   - host: this machine, as runs on it name it.
     ///   - now: the present, in seconds since 1970.
+    /// - Returns: they, in order of their ids.
     /// - Throws: `store.permission` where this user is not the store's owner; the store's failures.
     public func activeRuns(host: String, now: Int64) async throws(SyncError) -> [ActiveRun] {
         try await inActive { active throws(SystemFailure) in

@@ -79,7 +79,8 @@ extension EasyHandle {
         // Under a limit transfers are paused, and a paused stream of HTTP/2 holds up those it shares its connection with.
         let version = options.limitRate == nil ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1
         try set(CURLOPT_HTTP_VERSION, Int(version))
-        try set(CURLOPT_PIPEWAIT, hop.isSmall ? 1 : 0)
+        // Without TLS there is nothing to share, and a first answer that stalls would hold up all that wait for it.
+        try set(CURLOPT_PIPEWAIT, hop.isSmall && hop.url.scheme == .https ? 1 : 0)
         if let proxy = options.proxy { try set(CURLOPT_PROXY, proxy) }
     }
 

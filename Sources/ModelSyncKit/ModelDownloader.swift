@@ -84,10 +84,11 @@ public final class ModelDownloader: Sendable {
     }
 
     /// How far the files of all downloads are, from now on until no download runs any more; where none runs yet, until the end
-    /// of those that begin next. Each call makes a sequence of its own.
+    /// of those that begin next.
     ///
     /// - Parameter limit: so many values wait for a reader that is slow; then the oldest are dropped, so that memory does not
     ///   grow. The last value of a file may be among them: what became of it, the report tells.
+    /// - Returns: a sequence for this caller alone; each call makes another.
     public func progressUpdates(keepingNewest limit: Int = 64) -> AsyncStream<DownloadProgress> {
         let (stream, continuation) = AsyncStream.makeStream(
             of: DownloadProgress.self, bufferingPolicy: .bufferingNewest(max(1, limit)))

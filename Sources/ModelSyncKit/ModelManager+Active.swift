@@ -23,11 +23,19 @@ extension ModelManager {
     /// second, what has arrived is kept, and the runs go on with the rest. Waits until the runs have answered, for five seconds
     /// at most.
     ///
-    /// - Parameter names: the models; nil for all.
     /// - Returns: what was cancelled, and in which run. A model that nobody fetches is not among them.
     /// - Throws: `store.locked` where a run does not answer; `store.permission` where this user is not the store's owner; the
     ///   store's failures.
-    public func cancel(_ names: [ModelName]?) async throws(SyncError) -> [CancelledModel] {
+    public func cancel(_ names: [ModelName]) async throws(SyncError) -> [CancelledModel] {
+        try await cancel(orAll: names)
+    }
+
+    /// As ``cancel(_:)``, all that has not arrived yet.
+    ///
+    /// - Throws: as ``cancel(_:)``.
+    public func cancelAll() async throws(SyncError) -> [CancelledModel] { try await cancel(orAll: nil) }
+
+    private func cancel(orAll names: [ModelName]?) async throws(SyncError) -> [CancelledModel] {
         let store = try open(.inspect)
         var requests: [(run: ActiveRun, id: String)] = []
         for run in try await activeRuns(of: store) {

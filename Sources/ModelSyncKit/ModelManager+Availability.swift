@@ -5,8 +5,9 @@ extension ModelManager {
     /// Whether a model that was applied can be loaded, and what each of its files lacks. Offline.
     ///
     /// - Parameters:
-    ///   - name: of the model; of one that the store does not know, no file is told, and it is not available.
+    ///   - name: of the model.
     ///   - depth: quick trusts what is untouched since it was verified and hashes the rest; full hashes all.
+    /// - Returns: each of its files; of a model that the store does not know none, and it is not available.
     /// - Throws: the store's failures; `cancelled`.
     public func checkModelAvailability(
         of name: ModelName, depth: VerifyDepth = .quick

@@ -249,7 +249,7 @@ public struct ModelManager: Sendable {
         report.storedPath = store.reportPath(report.runID)
     }
 
-    /// As ``verify(_:)``, and fetches again what is missing or corrupt.
+    /// As ``verify(_:budget:)``, and fetches again what is missing or corrupt.
     ///
     /// - Throws: what keeps it from beginning.
     public func repair(_ manifest: Manifest?) async throws(SyncError) -> SyncReport {

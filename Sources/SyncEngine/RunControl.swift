@@ -37,8 +37,8 @@ public final class RunControl: Sendable {
     /// Ends what is under way for this model alone, within a second; what has arrived is kept, and the model is not shown. Files
     /// that other models want as well come all the same. May be called before the run begins. A second call does nothing.
     ///
-    /// - Returns: whether the model had something left to do: false if the run does not have it, has shown it, or failed at it.
-    ///   True if the run does not know its models yet.
+    /// - Returns: whether the model had something left to do: false if the run does not have it, or has done with it. True if the
+    ///   run does not know its models yet.
     @discardableResult public func cancel(_ model: ModelName) -> Bool {
         let (isPending, unwanted) = state.withLock { state -> (Bool, [@Sendable () -> Void]) in
             if let pending = state.pending, !pending.contains(model) { return (false, []) }
@@ -79,9 +79,8 @@ public final class RunControl: Sendable {
     /// - Returns: false if it was.
     func finish(_ model: ModelName) -> Bool {
         state.withLock { state in
-            if state.cancelled.contains(model) { return false }
             state.pending?.remove(model)
-            return true
+            return !state.cancelled.contains(model)
         }
     }
 

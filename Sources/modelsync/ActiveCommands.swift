@@ -76,7 +76,7 @@ struct CancelCommand: AsyncParsableCommand {
     func run() async throws {
         let manager = ModelManager(store: global.store)
         let names = try names.map(ModelText.name)
-        let cancelled = try await manager.cancel(all ? nil : names)
+        let cancelled = all ? try await manager.cancelAll() : try await manager.cancel(names)
         if !global.quiet {
             for model in cancelled {
                 Console.print(

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import SyncDomain
 import TestSupport
 import Testing
 
@@ -74,6 +75,24 @@ extension AcceptanceTests.Lockless {
             let next = try await lockless.apply(manifest)
             #expect(next.result.exitCode == 0 && (next.report.summary["bytes_resumed"] ?? 0) >= 2_000_000, "\(next)")
             try world.expectInPlace(document, "m/one")
+        }
+    }
+
+    @Test func whatRunsIsToldByItsProcess() async throws {
+        try await World.with { world in
+            let server = try FaultServer()
+            let bytes = Payload.bytes(90_000, seed: 1)
+            server.script("/f.bin") { request, _ in .file(bytes, for: request).stalled(at: 4000) }
+            let file = ManifestText.File(
+                "f.bin", size: bytes.count, sha256: try Payload.sha256(bytes), urls: [server.url("/f.bin").text])
+            let lockless = withoutLocks(world)
+            let run = try lockless.startApply(try world.manifest(.init("m/one", files: [file])))
+            while try await !lockless.run("active").standardOutput.contains("m/one/f.bin") {}
+            run.program.signal(SIGKILL)
+            _ = await run.program.wait()
+            #expect(try await lockless.run("active").standardOutput == "nothing is being downloaded\n")
+            #expect(tree(world.store + "/active") == [])
+            server.stop()
         }
     }
 }

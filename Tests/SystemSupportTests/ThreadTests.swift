@@ -27,6 +27,33 @@ struct ThreadTests {
         state.withLock { $0.thread = nil }
     }
 
+    @Test func aTimedWaitEndsWithAValueOrWithItsTime() {
+        let state = Monitor(0)
+        let late: Int? = state.wait(milliseconds: 1) { $0 > 0 ? $0 : nil }
+        #expect(late == nil)
+        let thread = WorkerThread(name: "setter") {
+            state.withLock { $0 = 7 }
+            state.notifyAll()
+        }
+        let value: Int? = state.wait(milliseconds: 60_000) { $0 > 0 ? $0 : nil }
+        #expect(value == 7)
+        thread.join()
+    }
+
+    @Test func aThreadMayWaitForAsyncWork() throws {
+        struct Odd: Error {}
+        let state = Monitor<Int?>(nil)
+        let thread = WorkerThread(name: "caller") {
+            let value = waiting {
+                await Task.yield(); return 7
+            }
+            state.withLock { $0 = value }
+            #expect(throws: Odd.self) { try waiting { () async throws(Odd) -> Int in throw Odd() } }
+        }
+        thread.join()
+        #expect(state.withLock { $0 } == 7)
+    }
+
     @Test func onePoolThreadKeepsTheOrder() async {
         let pool = BlockingPool(name: "pool", threads: 1)
         let order = Monitor([Int]())

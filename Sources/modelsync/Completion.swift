@@ -47,7 +47,7 @@ enum Completion {
     }
 }
 
-/// A command line as a shell gives it: words may be quoted, and bash makes words of `=` and `:`.
+/// A command line as a shell gives it: words may be quoted.
 struct CompletionLine {
     private let words: [String]
 
@@ -65,13 +65,13 @@ struct CompletionLine {
         }
     }
 
-    /// What is neither the program, nor its command, nor an option or the value of `--store`.
+    /// What is neither the program, nor its command, nor an option, nor the value of one that `path` takes.
     func arguments(before index: Int) -> [String] {
         var out: [String] = []
         var isValue = false
         for word in words.prefix(index).dropFirst(2) {
-            if !isValue, !word.hasPrefix("-"), word != "=" { out.append(word) }
-            isValue = Self.takesValue.contains(word) || (isValue && word == "=")
+            if !isValue, !word.hasPrefix("-") { out.append(word) }
+            isValue = Self.takesValue.contains(word)
         }
         return out
     }
@@ -83,7 +83,7 @@ struct CompletionLine {
             return String(joined.dropFirst(option.count + 1))
         }
         guard let place = words.lastIndex(of: option) else { return nil }
-        return words[(place + 1)...].first { $0 != "=" }
+        return words.dropFirst(place + 1).first
     }
 
     /// Without quotes and backslashes, and with the home folder for `~/`.

@@ -95,6 +95,7 @@ import Testing
         #expect(lines[0].hasSuffix("  verifying"))
         #expect(lines[1].hasSuffix("  retry in 1:00"))
         #expect(lines[2].hasSuffix("  no data 0:10"))
+        #expect(lines[3].hasSuffix("  no data 0:10"))
     }
 
     @Test func verificationHasABarOnceItsSizeIsKnown() {

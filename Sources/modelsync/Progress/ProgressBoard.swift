@@ -2,6 +2,9 @@ import ModelSyncKit
 
 /// What a run is doing, gathered from its events. Pure: times are seconds of any origin, and come from outside.
 struct ProgressBoard {
+    /// A silence that is worth telling.
+    private static let stallSeconds = 10.0
+
     struct FileName: Hashable {
         var model: String
         var path: String
@@ -25,6 +28,11 @@ struct ProgressBoard {
 
         /// All bytes are there.
         var isVerifying: Bool { bytes >= size && retryAt == nil }
+
+        /// For how long nothing has come, if that is long.
+        func silence(at now: Double) -> Double? {
+            now - changedAt >= ProgressBoard.stallSeconds ? now - changedAt : nil
+        }
 
         /// It sinks when nothing is told for longer than is usual.
         func bytesPerSecond(at now: Double) -> Double {
@@ -50,13 +58,17 @@ struct ProgressBoard {
     /// Bytes hashed before the plan; after it, bytes to fetch that are there.
     private(set) var bytes: Int64 = 0
     private(set) var running: [FileName: File] = [:]
+    private var lastBytesAt: Double
     private var toFetch: Int64 = 0
     /// Bytes to fetch of files that were given up.
     private var lost: Int64 = 0
     private var started = 0
     private var meter: RateMeter
 
-    init(now: Double) { meter = RateMeter(now: now) }
+    init(now: Double) {
+        meter = RateMeter(now: now)
+        lastBytesAt = now
+    }
 
     /// Nil where it is not known.
     var total: Int64? {
@@ -76,6 +88,12 @@ struct ProgressBoard {
         return Double(max(0, total - lost - bytes)) / meter.rate
     }
 
+    /// For how long nothing has come, if that is long and something is awaited.
+    func silence(at now: Double) -> Double? {
+        guard case .fetching = phase, running.values.contains(where: { !$0.isVerifying }) else { return nil }
+        return now - lastBytesAt >= Self.stallSeconds ? now - lastBytesAt : nil
+    }
+
     /// In the order of their start.
     var files: [File] { running.values.sorted { $0.number < $1.number } }
 
@@ -92,6 +110,7 @@ struct ProgressBoard {
             phase = .fetching
             (fileCount, toFetch, bytes) = (plan.fetches.count, plan.bytesToFetch, 0)
             meter = RateMeter(now: now)
+            lastBytesAt = now
         case .started(let model, let path, let size, let resumed):
             let name = FileName(model: model, path: path)
             started += 1
@@ -115,7 +134,7 @@ struct ProgressBoard {
             toFetch += file.resumed
             file.resumed = 0
         }
-        if progress.bytes != file.bytes { file.changedAt = now }
+        if progress.bytes != file.bytes { (file.changedAt, lastBytesAt) = (now, now) }
         (file.bytes, file.toldRate, file.retryAt) = (progress.bytes, progress.bytesPerSecond, nil)
         bytes += file.bytes - file.resumed - before
         running[name] = file

@@ -6,8 +6,6 @@ import ModelSyncKit
 struct ProgressFrame {
     /// What has been running for less is not shown: names that flash by can't be read.
     private static let leastSeconds = 0.25
-    /// A silence that is worth telling.
-    private static let stallSeconds = 10.0
 
     let columns: Int
     let rows: Int
@@ -23,7 +21,7 @@ struct ProgressFrame {
         if shown < files.count, room > 0 {
             lines.append(layout.text(shown > 0 ? "and \(files.count - shown) more" : "\(files.count) files are coming"))
         }
-        return lines + [layout.line(cells(board))]
+        return lines + [layout.line(cells(board, now))]
     }
 
     private func cells(_ file: ProgressBoard.File, _ now: Double) -> ProgressLayout.Cells {
@@ -38,11 +36,12 @@ struct ProgressFrame {
     private func state(_ file: ProgressBoard.File, _ now: Double) -> String? {
         if file.isVerifying { return "verifying" }
         if let retryAt = file.retryAt, retryAt > now { return "retry in \(ProgressLayout.clock(retryAt - now))" }
-        let silence = now - file.changedAt
-        return silence >= Self.stallSeconds ? "no data \(ProgressLayout.clock(silence))" : nil
+        return file.silence(at: now).map(noData)
     }
 
-    private func cells(_ board: ProgressBoard) -> ProgressLayout.Cells {
+    private func noData(_ seconds: Double) -> String { "no data \(ProgressLayout.clock(seconds))" }
+
+    private func cells(_ board: ProgressBoard, _ now: Double) -> ProgressLayout.Cells {
         let names =
             switch board.phase {
             case .looking: ["looking at the store"]
@@ -51,7 +50,7 @@ struct ProgressFrame {
             }
         return ProgressLayout.Cells(
             names: names, count: board.bytes, total: board.total == 0 ? nil : board.total, rate: board.bytesPerSecond,
-            secondsLeft: board.secondsLeft)
+            secondsLeft: board.secondsLeft, state: board.silence(at: now).map(noData))
     }
 
     /// The same in ever fewer words.

@@ -104,7 +104,7 @@ final class ProgressPrinter: SyncObserver {
             guard now >= due else { return (nil, due) }
             state.lastLineAt = now
             state.board.measure(at: now)
-            return (text.life(state.board), now + Self.lifeSeconds)
+            return (text.life(state.board, at: now), now + Self.lifeSeconds)
         }
         if let line { console.note(line) }
         return Int32(max(1, ((due - now) * 1000).rounded(.up)))

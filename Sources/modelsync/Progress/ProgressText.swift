@@ -31,11 +31,10 @@ struct ProgressText {
         switch (result.outcome, result.error) {
         case (.unmanaged, _): return "unmanaged \(subject): stays as it is"
         case (.failed, let error?):
-            // The store's own messages may not name the file.
-            let reason =
-                error.message.hasPrefix(subject + ": ")
-                ? error.message.dropFirst(subject.count + 2) : error.message[...]
-            return "failed \(subject): \(reason)"
+            var reason = error.message[...]
+            if reason.hasPrefix(subject + ": ") { reason = reason.dropFirst(subject.count + 2) }
+            // What to do about it comes in the end, once for all that failed alike.
+            return "failed \(subject): \(reason.firstRange(of: "; ").map { reason[..<$0.lowerBound] } ?? reason)"
         default: break
         }
         var line = "\(result.outcome.rawValue) \(subject) (\(HumanFormat.bytes(result.size))"
@@ -47,11 +46,15 @@ struct ProgressText {
     }
 
     /// A sign of life: how far the run is.
-    func life(_ board: ProgressBoard) -> String {
+    func life(_ board: ProgressBoard, at now: Double) -> String {
         let bytes = HumanFormat.bytes(board.bytes) + (board.total.map { " of \(HumanFormat.bytes($0))" } ?? "")
         let rate = board.bytesPerSecond
-        var pace = rate >= 1 ? " at \(HumanFormat.bytes(Int64(rate)))/s" : ", and no data comes"
-        if rate >= 1, let left = board.secondsLeft { pace += ", \(HumanFormat.duration(left)) left" }
+        var pace = rate >= 1 ? " at \(HumanFormat.bytes(Int64(rate)))/s" : ""
+        if let silence = board.silence(at: now) {
+            pace = ", no data for \(HumanFormat.duration(silence))"
+        } else if rate >= 1, let left = board.secondsLeft {
+            pace += ", \(HumanFormat.duration(left)) left"
+        }
         switch board.phase {
         case .looking: return "looking at the store"
         case .hashing: return "verifying: \(bytes) hashed\(pace)"

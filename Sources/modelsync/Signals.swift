@@ -1,14 +1,14 @@
 import Glibc
 import Synchronization
 
-/// SIGINT and SIGTERM: the first ends the run cleanly, the second ends the process at once. SIGCONT is counted.
+/// SIGINT and SIGTERM: the first ends the run cleanly, the second ends the process at once. SIGTSTP is counted, and obeyed.
 ///
 /// Nothing that the first would have kept is lost by the second: bytes are written as they come, and what is there
 /// is found again by its length.
 enum Signals {
     private static let first = Atomic<Int32>(0)
     private static let hasRun = Atomic<Bool>(false)
-    private static let continued = Atomic<Int>(0)
+    private static let stopped = Atomic<Int>(0)
 
     /// From now on there is something to end cleanly. Before it, the first signal ends the process at once: it may be
     /// reading a manifest from a pipe that nobody writes to.
@@ -20,8 +20,8 @@ enum Signals {
         return signal == 0 ? nil : signal
     }
 
-    /// How often the process went on after it had been stopped.
-    static var continuations: Int { continued.load(ordering: .relaxed) }
+    /// How often the terminal has stopped the process. It is counted before: who runs on sees it at once.
+    static var stops: Int { stopped.load(ordering: .relaxed) }
 
     /// Before any thread is made: they inherit the mask, so that only the thread of ``wait(_:)`` takes these signals.
     static func block() {
@@ -37,8 +37,9 @@ enum Signals {
         while true {
             var signal: Int32 = 0
             guard unsafe sigwait(&set, &signal) == 0 else { continue }
-            if signal == SIGCONT {
-                continued.add(1, ordering: .relaxed)
+            if signal == SIGTSTP {
+                stopped.add(1, ordering: .relaxed)
+                stop()
                 continue
             }
             let (isFirst, _) = first.compareExchange(expected: 0, desired: signal, ordering: .relaxed)
@@ -47,12 +48,22 @@ enum Signals {
         }
     }
 
+    /// By the signal itself and no other: the kernel does not obey it where no shell could let the process go on.
+    private static func stop() {
+        var only = sigset_t()
+        unsafe sigemptyset(&only)
+        unsafe sigaddset(&only, SIGTSTP)
+        raise(SIGTSTP)
+        unsafe pthread_sigmask(SIG_UNBLOCK, &only, nil)
+        unsafe pthread_sigmask(SIG_BLOCK, &only, nil)
+    }
+
     private static var set: sigset_t {
         var set = sigset_t()
         unsafe sigemptyset(&set)
         unsafe sigaddset(&set, SIGINT)
         unsafe sigaddset(&set, SIGTERM)
-        unsafe sigaddset(&set, SIGCONT)
+        unsafe sigaddset(&set, SIGTSTP)
         return set
     }
 }

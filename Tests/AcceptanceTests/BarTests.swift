@@ -9,9 +9,10 @@ extension AcceptanceTests {
 }
 
 extension AcceptanceTests.Bars {
-    /// Two files that stop half way until the server is released, in a window of that size.
+    /// Two files that stop half way until the server is released, in a window of that size; with `isTyped`, `./run` in a shell
+    /// starts it.
     private func held(
-        columns: Int, rows: Int, options: String = "",
+        columns: Int, rows: Int, options: String = "", isTyped: Bool = false,
         _ body: (World, TmuxScreen, FaultServer) async throws -> Void
     ) async throws {
         try await World.with { world in
@@ -32,8 +33,10 @@ extension AcceptanceTests.Bars {
             let manifest = try world.manifest(.init("speech", files: files))
             let command = "'\(Program.path)' apply '\(manifest)' --store '\(world.store)' \(options)"
             let environment = ["PATH": "/usr/bin:/bin", "HOME": world.folder.path, "LC_ALL": "C.UTF-8"]
+            if isTyped { try world.folder.write("exec \(command)\n", to: "run") }
             try await TmuxScreen.with(
-                command, in: world.folder, columns: columns, rows: rows, environment: environment
+                isTyped ? "cd '\(world.folder.path)'; PS1='> ' bash --norc -i" : command, in: world.folder,
+                columns: columns, rows: rows, environment: environment
             ) { try await body(world, $0, server) }
         }
     }
@@ -99,6 +102,31 @@ extension AcceptanceTests.Bars {
                 end.contains("hint: run the same command again to go on: \(kept) of unfinished files are kept"),
                 "\(end)")
             #expect(end.contains("cancelled: 2 cancelled"), "\(end)")
+        }
+    }
+
+    @Test func whatAShellWritesWhileTheRunIsStoppedStays() async throws {
+        try await held(columns: 100, rows: 24, isTyped: true) { _, screen, _ in
+            try await eventually("a prompt") { try screen.lines() == [">"] }
+            try screen.type("sh run", "Enter")
+            try await eventually("bars") { try screen.lines().last?.hasPrefix("0 of 2 files ") == true }
+            try screen.type("C-z")
+            try await eventually("a prompt") { try screen.lines().last == ">" }
+            try screen.type("echo here", "Enter")
+            try await eventually("its answer") { try screen.lines().suffix(2) == ["here", ">"] }
+            try screen.type("fg", "Enter")
+            try await eventually("bars below") {
+                let lines = try screen.lines()
+                let shell = Array(lines.dropLast(3).suffix(4))
+                return lines.last?.hasPrefix("0 of 2 files ") == true
+                    && shell == ["> echo here", "here", "> fg", "sh run"]
+            }
+            try screen.type("C-c")
+            try await eventually("the summary in their place") {
+                let lines = try screen.lines()
+                let end = lines.firstIndex(of: "sh run").map { lines[($0 + 1)...] } ?? []
+                return end.first?.hasPrefix("cancelled speech/") == true && end.last == ">"
+            }
         }
     }
 

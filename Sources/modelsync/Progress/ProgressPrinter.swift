@@ -38,7 +38,7 @@ final class ProgressPrinter: SyncObserver {
     private let console: Console
     private let state: Mutex<State>
     private let screen = Mutex(TerminalScreen())
-    private let continuations = Mutex(Signals.continuations)
+    private let stops = Mutex(Signals.stops)
 
     private init(style: ProgressStyle, isVerbose: Bool, console: Console) {
         self.style = style
@@ -128,9 +128,9 @@ final class ProgressPrinter: SyncObserver {
 
     /// Since the last frame: a shell has written to the terminal meanwhile.
     private var wasStopped: Bool {
-        continuations.withLock { last in
-            defer { last = Signals.continuations }
-            return last != Signals.continuations
+        stops.withLock { last in
+            defer { last = Signals.stops }
+            return last != Signals.stops
         }
     }
 

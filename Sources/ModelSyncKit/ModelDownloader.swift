@@ -164,6 +164,17 @@ public final class ModelDownloader: Sendable {
     }
 }
 
+extension ModelManager {
+    /// Makes the store have one model of a manifest: what is there already is not fetched again. To hear how far it is, or to
+    /// cancel it alone, use a ``ModelDownloader``.
+    ///
+    /// - Returns: what became of each file, also where some failed.
+    /// - Throws: `store.io` where the manifest does not have the model; what keeps it from beginning.
+    public func download(_ name: ModelName, of manifest: Manifest) async throws(SyncError) -> SyncReport {
+        try await ModelDownloader(manager: self).download(name, of: manifest)
+    }
+}
+
 /// Hears of one download.
 private struct DownloadObserver: SyncObserver {
     let downloader: ModelDownloader

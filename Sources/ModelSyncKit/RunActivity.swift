@@ -86,23 +86,29 @@ final class RunActivity: SyncObserver {
             var (toldAt, version) = (Duration?.none, -1)
             while !hasEnded(within: toldAt == nil ? 0 : Self.lookMilliseconds) {
                 answer(entry)
-                let now = clock.monotonic()
-                let (files, next) = state.withLock { ($0.files.files(now: now), $0.files.version) }
-                let age = toldAt.map { now - $0 } ?? .seconds(3600)
-                guard age >= (next == version ? Self.heartbeat : Self.tellInterval) else { continue }
-                var told = run
-                told.files = files
-                try entry.write(told)
+                let (now, next) = (clock.monotonic(), state.withLock { $0.files.version })
+                let interval = next == version ? Self.heartbeat : Self.tellInterval
+                if let toldAt, now - toldAt < interval { continue }
                 (toldAt, version) = (now, next)
+                do throws(SyncError) { try entry.write(snapshot(now)) } catch { note(error) }
             }
             answer(entry)
             for _ in 0..<Self.partingMilliseconds / 20 where entry.isAwaited { pause(milliseconds: 20) }
         } catch {
             // In a store of many users only its owner's runs are told of.
-            guard error.code != .storePermission else { return }
-            let note = "`modelsync active` and `cancel` could not reach this run: \(error.message)"
-            state.withLock { $0.note = note }
+            if error.code != .storePermission { note(error) }
         }
+    }
+
+    private func snapshot(_ now: Duration) -> ActiveRun {
+        var run = run
+        run.files = state.withLock { $0.files.files(now: now) }
+        return run
+    }
+
+    private func note(_ error: SyncError) {
+        let note = "`modelsync active` and `cancel` may not see this run: \(error.message)"
+        state.withLock { $0.note = note }
     }
 
     private func hasEnded(within milliseconds: Int) -> Bool {

@@ -78,6 +78,17 @@ private final class Values<Value: Sendable>: Sendable {
         }
     }
 
+    @Test func downloadByTheManagerBringsOneModel() async throws {
+        try await Served.with { served in
+            let manifest = try await served.place.manifest(
+                .init("one", files: [try served.file("a", bytes(600, 1))]),
+                .init("two", files: [try served.file("b", bytes(700, 2))]))
+            let name = try ModelName("one")
+            #expect(try await served.place.manager.download(name, of: manifest).outcome == .ok)
+            #expect(try await served.place.manager.list().map(\.name) == [name])
+        }
+    }
+
     @Test func progressUpdatesEndWithTheDownload() async throws {
         try await Served.with { served in
             let manifest = try await served.place.manifest(
@@ -217,6 +228,17 @@ private final class Values<Value: Sendable>: Sendable {
             served.server.release()
             #expect(try await report.runID == runs[0].runID)
             #expect(try await served.place.manager.activeRuns().isEmpty)
+        }
+    }
+
+    @Test func aRunThatCanNotBeToldOfIsNotedAndGoesOn() async throws {
+        try await Served.with { served in
+            let manifest = try await served.place.manifest(
+                .init("one", files: [try served.file("a", bytes(60_000, 1))]))
+            _ = try await served.downloader.download(manifest.filter { _ in false })
+            try served.place.folder.write("in the way", to: "store/active")
+            let report = try await served.downloader.download(manifest)
+            #expect(report.outcome == .ok && report.notes.contains { $0.hasPrefix("`modelsync active` and `cancel` ") })
         }
     }
 }

@@ -10,6 +10,9 @@ PROGRAM ?= $(RELEASE)
 PREFIX ?= /usr/local
 SWIFT_CODE := Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Sources
 
+# Else all tests begin at once, and the time limits of those that wait for a core run out.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 8
+
 # One set of flags for every debug build, so that `make check` and `make test` share theirs.
 BUILD_FLAGS := --explicit-target-dependency-import-check error
 

@@ -68,19 +68,21 @@ enum ActiveRecord {
         guard let stored = try? JSONDecoder().decode(Stored.self, from: Data(bytes)), stored.schema == schema,
             [stored.run.run_id, stored.run.command, stored.run.host].allSatisfy(isPlain)
         else { return nil }
+        // No figure may be one that arithmetic traps on.
         var run = ActiveRun(
             runID: stored.run.run_id, command: stored.run.command, host: stored.run.host, processID: stored.run.pid,
-            startedAt: Timestamp(milliseconds: stored.started_milliseconds))
+            startedAt: Timestamp(milliseconds: min(max(0, stored.started_milliseconds), 253_402_300_799_999)))
         for file in stored.run.files {
             guard let state = ActiveRun.State(rawValue: file.state), isPlain(file.model), isPlain(file.path) else {
                 continue
             }
+            let (total, rate, left) = (max(0, file.total), file.bytes_per_second, file.seconds_left)
             run.files.append(
                 ActiveRun.File(
                     state: state,
                     progress: DownloadProgress(
-                        model: file.model, path: file.path, bytes: file.bytes, total: file.total,
-                        bytesPerSecond: file.bytes_per_second, secondsLeft: file.seconds_left)))
+                        model: file.model, path: file.path, bytes: min(max(0, file.bytes), total), total: total,
+                        bytesPerSecond: min(max(0, rate), 1e15), secondsLeft: left.map { min(max(0, $0), 1e9) })))
         }
         return run
     }

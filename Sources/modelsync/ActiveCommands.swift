@@ -103,7 +103,7 @@ struct ActiveText {
     }
 
     private static func text(_ run: ActiveRun) -> String {
-        let head = "run \(run.runID): \(run.command), process \(run.processID) on \(run.host), since \(run.startedAt)"
+        let head = "run \(run.runID): \(run.command), process \(run.processID) on \(run.host)"
         if run.files.isEmpty { return head + "\n  between files" }
         let rows = run.files.map(cells)
         let widths = (0..<5).map { column in rows.map { $0[column].count }.max() ?? 0 }

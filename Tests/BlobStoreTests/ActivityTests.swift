@@ -114,6 +114,21 @@ import Testing
         }
     }
 
+    @Test func figuresThatCanNotBeAreCut() async throws {
+        try await with { store, active in
+            let entry = try store.beginActivity(runID: "r1")
+            try entry.write(run("r1"))
+            let status = active + "/r1.json"
+            let text = try String(contentsOfFile: status, encoding: .utf8)
+                .replacingOccurrences(of: "\"bytes\":5", with: "\"bytes\":9000000000000000000")
+                .replacingOccurrences(of: "\"bytes_per_second\":2", with: "\"bytes_per_second\":1e300")
+                .replacingOccurrences(of: "\"seconds_left\":2.500", with: "\"seconds_left\":-1e300")
+            try text.write(toFile: status, atomically: false, encoding: .utf8)
+            let progress = try await runs(store).first?.files.first?.progress
+            #expect(progress?.bytes == 10 && progress?.bytesPerSecond == 1e15 && progress?.secondsLeft == 0)
+        }
+    }
+
     @Test func aFolderThatLetOthersInIsClosed() async throws {
         try await with { store, active in
             try FileManager.default.createDirectory(atPath: active, withIntermediateDirectories: false)

@@ -50,10 +50,12 @@ struct DiffText {
 
     func print() {
         for model in diff.models {
-            Console.print(headline(model))
+            Console.print(DisplayText.clean(headline(model)))
             for file in model.files { Console.print("  " + line(file)) }
         }
-        if !diff.newHosts.isEmpty { Console.print("new source hosts: \(diff.newHosts.joined(separator: ", "))") }
+        if !diff.newHosts.isEmpty {
+            Console.print(DisplayText.clean("new source hosts: \(diff.newHosts.joined(separator: ", "))"))
+        }
         let code = diff.codeFiles.count
         if code > 0 {
             Console.print(

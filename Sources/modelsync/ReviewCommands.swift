@@ -130,7 +130,10 @@ struct OnlineText {
 
     func print(isQuiet: Bool) {
         let failed = checks.filter { $0.error != nil }
-        for check in isQuiet ? failed : checks { Console.print(line(check)) }
+        for check in isQuiet ? failed : checks {
+            Console.print(DisplayText.clean(line(check)))
+            if let error = check.error { Console.print("  " + DisplayText.clean(error.message)) }
+        }
         let unknown = checks.count { $0.error == nil && $0.declaredSize == nil }
         var text = "\(ManifestText.count(checks.count, "URL")): "
         text += "\(checks.count - failed.count - unknown) have the file in the right size"
@@ -144,7 +147,6 @@ struct OnlineText {
         let size = check.declaredSize.map(HumanFormat.bytes) ?? "-"
         let cells = [(verdict, 8), (check.httpStatus.map(String.init) ?? "-", 4), (size, 8)]
         let head = cells.map { $0 + String(repeating: " ", count: max(0, $1 - $0.count)) }.joined(separator: " ")
-        let detail = check.error.map { "\n  \($0.message)" } ?? ""
-        return "\(head) \(check.model)/\(check.path)  \(check.url)\(detail)"
+        return "\(head) \(check.model)/\(check.path)  \(check.url)"
     }
 }

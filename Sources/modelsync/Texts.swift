@@ -34,7 +34,8 @@ struct PlanText {
             Console.write(line)
         }
         for (model, file) in plan.unmanaged {
-            Console.print("  ? unmanaged \(plan.manifest.models[model].name)/\(file.path): stays")
+            let path = DisplayText.clean(file.path)
+            Console.print("  ? unmanaged \(plan.manifest.models[model].name)/\(path): stays")
         }
         Console.print(Self.summary(plan))
     }
@@ -165,7 +166,10 @@ enum ModelText {
     static func printTable(_ models: [Model]) {
         let rows =
             [["NAME", "VERSION", "FILES", "SIZE"]]
-            + models.map { [$0.name.text, $0.version ?? "-", String($0.files.count), HumanFormat.bytes($0.size)] }
+            + models.map { model in
+                let version = model.version.map(DisplayText.clean) ?? "-"
+                return [model.name.text, version, String(model.files.count), HumanFormat.bytes(model.size)]
+            }
         let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
         for row in rows {
             let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
@@ -177,12 +181,12 @@ enum ModelText {
         Console.print(model.name.text)
         let tags = model.tags.isEmpty ? nil : model.tags.joined(separator: ", ")
         for (key, value) in model.facts + [("tags", tags)] {
-            if let value { Console.print("  \(key): \(value)") }
+            if let value { Console.print("  \(key): \(DisplayText.clean(value))") }
         }
         Console.print("  files: \(model.files.count), \(HumanFormat.bytes(model.size))")
         for file in model.files {
             Console.print("    \(file.path)  \(HumanFormat.bytes(file.size))  sha256 \(file.sha256)")
-            for source in file.sources { Console.print("      \(source.redacted)") }
+            for source in file.sources { Console.print("      \(DisplayText.clean(source.redacted))") }
         }
     }
 

@@ -128,6 +128,23 @@ extension AcceptanceTests.Review {
         }
     }
 
+    @Test func aTerminalIsToldNothingThatItWouldObey() async throws {
+        try await withModel { world, documents, _ in
+            let manifest = try world.manifest(
+                .init("m/one", version: "VERSION", files: documents.map { $0.file("documents") }))
+            let text = try String(contentsOfFile: manifest, encoding: .utf8)
+            let hostile = try world.folder.write(
+                text.replacing("VERSION", with: #"1\e[2J\n"#), to: "hostile.yaml")
+            _ = try await world.run("apply", hostile)
+            for command in [["diff", "/dev/null", hostile], ["show", "m/one"], ["list"]] {
+                let store = command[0] == "diff" ? [] : ["--store", world.store]
+                let result = try await world.program.run(command + store)
+                #expect(result.standardOutput.contains("1?[2J?"), "\(result)")
+                #expect(!result.standardOutput.contains("\u{1B}"), "\(result)")
+            }
+        }
+    }
+
     @Test func theOldManifestMayBeACopyElsewhere() async throws {
         try await withModel { world, _, manifest in
             let copy = try world.folder.write(try String(contentsOfFile: manifest, encoding: .utf8), to: "x/y/old.yaml")

@@ -3,7 +3,7 @@ enum DisplayText {
     /// In place of what is cut out of a name.
     private static let mark = ".."
 
-    /// East Asian wide and fullwidth characters (UAX #11, EastAsianWidth.txt of Unicode 17), in order; ranges that only code
+    /// East Asian wide and fullwidth characters (UAX #11, EastAsianWidth.txt, as of 2026), in order; ranges that only code
     /// points without a character part are one. Emoji are told by their own property.
     private static let wide: [ClosedRange<UInt32>] = [
         0x1100...0x115F, 0x2329...0x232A, 0x2630...0x2637, 0x268A...0x268F, 0x2E80...0x303E, 0x3041...0xA4C6,

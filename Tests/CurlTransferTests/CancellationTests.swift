@@ -44,6 +44,22 @@ import Testing
         }
     }
 
+    /// Small files wait for a connection that they might share; over plain HTTP/1.1 there is none.
+    @Test func aSmallFileThatStallsHoldsUpNoOther() async throws {
+        server.script("/silent", [.silence])
+        server.serve("/a", pattern(1000))
+        try await withTransport(quickOptions()) { transport in
+            let (silent, other) = (request("/silent", size: 1000), request("/a", size: 1000))
+            async let held = transport.transfer(silent, into: CollectingSink())
+            await server.wait { $0.stalls == 1 }
+            let outcome = await transport.transfer(other, into: CollectingSink())
+            #expect(outcome.error == nil && outcome.bytes == 1000)
+            #expect(server.recording.abandoned == 0, "the first has not been given up")
+            server.release()
+            _ = await held
+        }
+    }
+
     @Test func cancelOfOneLeavesTheOthers() async throws {
         server.script("/stall", [.ok(pattern(1000)).stalled(at: 10)])
         server.serve("/a", pattern(5000))

@@ -82,6 +82,12 @@ public struct TransferStatistics: Sendable, Hashable {
         attempts[attempts.count - 1].error = attempt.error
     }
 
+    /// Counts what other connections brought meanwhile.
+    public mutating func add(help: [TransferAttempt]) {
+        attempts += help
+        bytesDownloaded += help.reduce(0) { $0 + $1.bytes }
+    }
+
     /// Nil where nothing was fetched.
     public var bytesPerSecond: Double? {
         bytesDownloaded > 0 && seconds > 0 ? Double(bytesDownloaded) / seconds : nil

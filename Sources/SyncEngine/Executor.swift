@@ -37,13 +37,13 @@ struct Executor {
 
     func run() async -> Record {
         var record = Record()
-        for digest in plan.unsealed where !Task.isCancelled { await store.reseal(digest) }
-        await adopt(&record)
         var pending = pendingModels()
-        var waiting: [Int: [Int]] = [:]
-        for (model, work) in pending { for fetch in work.fetches { waiting[fetch, default: []].append(model) } }
         control.begin(pending.keys.map(name))
         defer { control.end() }
+        for digest in plan.unsealed where !Task.isCancelled { await store.reseal(digest) }
+        await adopt(&record)
+        var waiting: [Int: [Int]] = [:]
+        for (model, work) in pending { for fetch in work.fetches { waiting[fetch, default: []].append(model) } }
         await withTaskGroup(of: Done.self) { group in
             for model in pending.keys.sorted() where pending[model]?.fetches.isEmpty == true && !isUnwanted(model) {
                 publish(model, pending[model]?.items ?? [], in: &group, record)

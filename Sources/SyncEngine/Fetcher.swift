@@ -149,6 +149,8 @@ struct Fetcher {
             group.cancelAll()
             var outcome: FetchOutcome?
             for await ended in group { outcome = outcome ?? ended }
+            // Of a fetch that failed or was cancelled, helpers end after the first connection.
+            outcome?.transfer?.add(help: file.takeHelp().attempts)
             return outcome ?? FetchOutcome(error: .cancelled(job.subject))
         }
     }
@@ -316,8 +318,7 @@ struct Fetcher {
     /// What other connections brought counts as this fetch's. Bytes of other sources prove nothing against this one.
     private func addHelp(_ progress: inout Progress) {
         let (bytes, attempts) = progress.file.takeHelp()
-        progress.statistics.attempts += attempts
-        progress.statistics.bytesDownloaded += attempts.reduce(0) { $0 + $1.bytes }
+        progress.statistics.add(help: attempts)
         if bytes.contains(where: { $0.key != progress.policy.source && $0.value > 0 }) { progress.isMixed = true }
     }
 

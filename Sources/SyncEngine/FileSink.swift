@@ -55,6 +55,7 @@ final class FileSink: TransferSink {
         var expected: Int64
         var taken: Int64 = 0
         var hasStartedOver = false
+        var isRefused = false
         var isDone = false
     }
 
@@ -86,6 +87,8 @@ final class FileSink: TransferSink {
 
     /// The source sent the file from its start where the rest was asked for.
     var hasStartedOver: Bool { state.withLock { $0.hasStartedOver } }
+    /// The source sent the whole file where a part was asked for.
+    var isRefused: Bool { state.withLock { $0.isRefused } }
     /// The request was ended because all of the claim had come.
     var isDone: Bool { state.withLock { $0.isDone } }
     /// Bytes that went into the store.
@@ -97,6 +100,7 @@ final class FileSink: TransferSink {
         let start = claim.range.lowerBound
         if offset != start {
             guard !isHelper else {
+                state.withLock { $0.isRefused = true }
                 throw SyncError(
                     .protocolViolation, "\(source.redacted) sends the whole file where a part was asked for")
             }
@@ -182,6 +186,7 @@ struct Helper {
         sink.end()
         if sink.isDone || outcome.error?.code == .cancelled && file.wasTakenOver(claim) { outcome.error = nil }
         let isWhole = file.release(claim)
+        if sink.isRefused { file.refuseParts() }
         outcome.bytes = sink.taken
         if outcome.error == nil && !isWhole {
             outcome.error = SyncError(.sizeMismatch, "\(job.subject): \(source.redacted) sent less than was asked for")

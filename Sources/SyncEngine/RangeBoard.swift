@@ -33,13 +33,15 @@ struct RangeBoard {
         /// What is still to come.
         var left: Range<Int64>
         let start: Int64
+        /// Where the bytes end that were asked for.
+        let end: Int64
         /// Where it was at the last tick, and how many ticks it has been there.
         var seen: Int64
         var silentTicks = 0
 
         init(_ left: Range<Int64>) {
             self.left = left
-            start = left.lowerBound
+            (start, end) = (left.lowerBound, left.upperBound)
             seen = left.lowerBound
         }
     }
@@ -156,6 +158,17 @@ struct RangeBoard {
         guard let left = claims.removeValue(forKey: id)?.left else { return true }
         free.insert(left)
         return left.isEmpty
+    }
+
+    /// The source has no parts: the one claim that is left gets back what was cut off it, as far as it was asked for. Else its
+    /// connection would be ended before the file does, and all come again from its start.
+    mutating func unite() {
+        guard claims.count == 1, let (id, work) = claims.first, !work.left.isEmpty,
+            let next = free.ranges.first(where: { $0.lowerBound == work.left.upperBound })
+        else { return }
+        let regained = next.lowerBound..<max(next.lowerBound, min(next.upperBound, work.end))
+        free = ByteRanges(free.ranges, without: regained)
+        claims[id]?.left = work.left.lowerBound..<regained.upperBound
     }
 
     /// The file comes from its start, to this claim alone: all others have none any more.

@@ -122,6 +122,14 @@ final class SharedFile: Sendable {
         return isWhole
     }
 
+    /// Its source has no parts: over one connection from now on. What helpers gave back is the first one's again.
+    func refuseParts() {
+        state.withLock { state in
+            state.isAlone = true
+            state.board.unite()
+        }
+    }
+
     /// The source sends the file from its start, to this claim alone.
     ///
     /// - Returns: the size of the file.

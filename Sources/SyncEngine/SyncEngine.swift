@@ -124,7 +124,10 @@ extension SyncPlan {
     /// Why an item that is not to be kept can't be loaded as it is.
     public func defect(of item: PlanItem) -> SyncError {
         SyncError(
-            item.defect ?? .storeIO, "\(subject(item)): \(item.reason); run apply, or verify --repair, to mend it")
+            item.defect ?? .storeIO,
+            // Whatever else would bring the bytes is as missing.
+            "\(subject(item)): \(item.action == .link && item.fetch != nil ? "not in the store" : item.reason); run apply, or verify --repair, to mend it"
+        )
     }
 
     /// The files that nobody knows, as results: they stay as they are.

@@ -67,6 +67,40 @@ extension AcceptanceTests {
             }
         }
 
+        @Test func aServerWithoutPartsSendsEachByteOnce() async throws {
+            try await World.with { world in
+                let server = try FaultServer()
+                defer { server.stop() }
+                let document = try world.document("f.bin", 24 << 20, seed: 5)
+                let bytes = Payload.bytes(document.size, seed: 5)
+                server.script("/f.bin") { _, _ in .ok(bytes).dripping(128 << 10, everyMicroseconds: 8000) }
+                let manifest = try world.manifest(
+                    .init("m/one", files: [document.file("http://127.0.0.1:\(server.port)")]))
+                let run = try await world.apply(manifest)
+                #expect(run.result.exitCode == 0, "\(run)")
+                try world.expectInPlace(document, "m/one")
+                #expect(server.recording.count("/f.bin") > 1)
+                #expect(try run.report.result("m/one/f.bin").bytes_downloaded == document.size, "\(run)")
+            }
+        }
+
+        @Test func aRunThatIsCancelledTellsOfAllThatCame() async throws {
+            try await World.served { world, server in
+                let document = try world.document("f.bin", 96 << 20, seed: 6)
+                let manifest = try world.manifest(.init("m/one", files: [document.file(server.http + "/slow")]))
+                try server.setSlow(true)
+                let started = try world.startApply(manifest)
+                try await started.program.signal(SIGINT, when: "parts are here") {
+                    (try? server.requests().count { $0.status == 206 } >= 3) == true
+                }
+                let run = try await started.finish()
+                #expect(run.result.exitCode == 130, "\(run)")
+                let kept = try await world.plan(manifest).plan.items.reduce(0) { $0 + $1.bytes_partial }
+                #expect(kept > 0)
+                #expect(try run.report.result("m/one/f.bin").bytes_downloaded ?? 0 >= kept, "\(run)")
+            }
+        }
+
         /// Killed while parts lie behind gaps: the next run asks for what is missing, and for nothing else.
         @Test func afterAKillTheHolesAreFetched() async throws {
             try await World.served { world, server in

@@ -164,4 +164,35 @@ import Testing
         }
         #expect(board.missingBytes == 0 && came.ranges == (size > 0 ? [0..<size] : []))
     }
+
+    @Test func whatWasCutOffIsGivenBackWhereTheSourceHasNoParts() throws {
+        var board = RangeBoard(size: 100 << 20, missing: [0..<100 << 20])
+        let firstClaim = board.claim(isAlone: true)
+        let first = try #require(firstClaim)
+        let helperClaim = board.claim(isAlone: false)
+        let helper = try #require(helperClaim)
+        _ = board.take(first.id, 1 << 20)
+        board.release(helper.id)
+        board.unite()
+        #expect(board.claimCount == 1 && !board.isWhole(first.id))
+        let isWhole = board.take(first.id, 99 << 20).isWhole
+        #expect(isWhole)
+        #expect(board.missingBytes == 0)
+    }
+
+    @Test func nothingIsGivenBackBeyondWhatWasAskedFor() throws {
+        var board = RangeBoard(size: 100 << 20, missing: [0..<100 << 20])
+        let firstClaim = board.claim(isAlone: true)
+        let first = try #require(firstClaim)
+        let pieceClaim = board.claim(isAlone: false)
+        let piece = try #require(pieceClaim)
+        let lastClaim = board.claim(isAlone: false)
+        let last = try #require(lastClaim)
+        _ = board.take(first.id, first.range.count)
+        board.release(first.id)
+        board.release(last.id)
+        board.unite()
+        let taken = board.take(piece.id, 100 << 20).count
+        #expect(taken == piece.range.count)
+    }
 }

@@ -55,7 +55,7 @@ extension RunningTransfer {
     /// - Returns: what a write callback has to (CURLOPT_WRITEFUNCTION(3)).
     func receive(_ bytes: RawSpan) -> Int {
         if let throttle {
-            if turnBytes >= throttle.turnBytes {
+            if turnBytes > 0 && turnBytes + bytes.byteCount > throttle.turnBytes {
                 isPaused = true
                 return pause
             }

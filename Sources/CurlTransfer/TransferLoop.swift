@@ -116,9 +116,13 @@ extension RunningTransfer: Sendable {}
 
     /// Lets all go on that have had their turn.
     private func beginTurns() {
+        // Files have their turns, not connections: one that comes over several would get several times as much.
+        var connections: [String: Int] = [:]
+        for transfer in running.values { connections[transfer.job.request.subject, default: 0] += 1 }
         for transfer in running.values {
-            transfer.turnBytes = 0
-            guard transfer.isPaused else { continue }
+            let share = connections[transfer.job.request.subject] ?? 1
+            transfer.turnBytes = max(0, transfer.turnBytes - (throttle?.turnBytes ?? 0) / share)
+            guard transfer.isPaused, transfer.turnBytes == 0 else { continue }
             transfer.isPaused = false
             // It hands on what libcurl holds: a sink that refuses ends the transfer here, and nobody else tells.
             let code = unsafe curl_easy_pause(transfer.easy.raw, CURLPAUSE_CONT)

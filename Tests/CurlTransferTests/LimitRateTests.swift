@@ -50,6 +50,26 @@ import Testing
         expect(try await fetchAll(urls, of: bytes, limited(1_000_000)), seconds: 2, each: bytes.count)
     }
 
+    @Test func aFileOverSeveralConnectionsGetsNoMoreThanAnother() async throws {
+        let server = try FaultServer()
+        let bytes = pattern(400_000)
+        for path in ["/a", "/b"] { server.serve(path, bytes) }
+        try await withTransport(limited(800_000)) { transport in
+            let sinks = (0..<6).map { _ in CollectingSink() }
+            await withTaskGroup(of: Void.self) { group in
+                for (index, sink) in sinks.enumerated() {
+                    let (path, subject) = index == 0 ? ("/a", "m/alone") : ("/b", "m/shared")
+                    let request = TransferRequest(url: server.url(path), expectedSize: 400_000, subject: subject)
+                    group.addTask { _ = await transport.transfer(request, into: sink) }
+                }
+                // The file that comes alone has half of the rate: five times as much as each part of the other.
+                while sinks[0].bytes.count < 400_000, await group.next() != nil {}
+                #expect(sinks.dropFirst().allSatisfy { $0.bytes.count < 200_000 })
+                group.cancelAll()
+            }
+        }
+    }
+
     @Test(.enabled(if: NginxServer.isInstalled, "nginx is not installed"), arguments: ["https", "http2"])
     func theRateHoldsOverTLS(_ version: String) async throws {
         try await TemporaryFolder.with { folder in

@@ -53,6 +53,8 @@ struct VerificationDates {
 struct Scrubbed {
     var right: Set<SHA256Digest> = []
     var wrong: Set<SHA256Digest> = []
+    /// Files with a whole seal and wrong bytes.
+    var rotten: [Surveyor.Question] = []
     /// With the last change of their names, for those of which no date is known.
     var skipped: [SHA256Digest: Int64] = [:]
     /// Of blobs that had none, whatever their digests turn out to be.
@@ -137,7 +139,8 @@ extension DiskStore {
         return VerificationDates(bytes)
     }
 
-    /// Keeps the dates of what surveys of this store have hashed, cancelled ones too, where the store can be written.
+    /// Keeps the dates of what surveys of this store have hashed, cancelled ones too, and breaks the seals of what is rotten,
+    /// where the store can be written. Else whoever looks at seals would go on taking rot for whole.
     ///
     /// - Parameter now: the present, in seconds since 1970.
     /// - Returns: of the blobs that were looked at, the time of the oldest verification; of those of which none is known,
@@ -145,6 +148,7 @@ extension DiskStore {
     public func noteVerified(now: Int64) async -> Timestamp? {
         let scrubbed = scrubbed.withLock { $0 }
         return await pool.run { [self] in
+            for question in scrubbed.rotten { try? Self.unseal(question) }
             var dates = verificationDates()
             dates.drop(outside: 0...now)
             for digest in scrubbed.right { dates.set(digest, now) }
@@ -161,6 +165,12 @@ extension DiskStore {
             for (digest, sums) in scrubbed.sums where scrubbed.right.contains(digest) { save(sums) }
             return oldest.map { Timestamp(milliseconds: $0 * 1000) }
         }
+    }
+
+    private static func unseal(_ question: Surveyor.Question) throws(SystemFailure) {
+        let file = try question.folder.file(below: question.path)
+        // What was put there since is another file's seal.
+        if try file.status().isUnwritten(since: question.status) { try file.setModifiedNow() }
     }
 
     private func keep(_ dates: VerificationDates) {

@@ -81,6 +81,7 @@ extension DiskStore {
             verified.withLock { $0[digest, default: []].append(status) }
         } else if !isRight, question.wasSealed {
             _ = rotten.withLock { $0[digest, default: []].insert(status.inode) }
+            scrubbed.withLock { $0.rotten.append(question) }
         }
     }
 

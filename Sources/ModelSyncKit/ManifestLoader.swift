@@ -77,12 +77,24 @@ public struct ManifestLoader: Sendable {
     public func loadWanted(_ paths: [String]) async throws(ManifestLoadError) -> Wanted {
         var documents: [Document] = []
         for path in paths { documents.append(try await read(path)) }
-        guard documents.count == 1, let plan = try SavedPlan.Stored(documents[0].bytes, documents[0].shown) else {
-            return .manifest(try await decode(documents))
+        var plans: [SavedPlan.Stored] = []
+        for document in documents {
+            guard let plan = try SavedPlan.Stored(document.bytes, document.shown) else { continue }
+            if documents.count > 1 { throw .stale("\(document.shown): is a plan, and a plan is applied alone") }
+            plans.append(plan)
+        }
+        guard let plan = plans.first else { return .manifest(try await decode(documents)) }
+        if plan.manifests.isEmpty {
+            throw .stale("\(documents[0].shown): this plan names no manifest; make a new plan")
         }
         var sources: [Document] = []
         for source in plan.manifests {
-            let document = try await read(source.path)
+            let document: Document
+            do throws(ManifestLoadError) { document = try await read(source.path) } catch {
+                guard case .notFound = error else { throw error }
+                throw .notFound(
+                    path: "\(source.path), which \(documents[0].shown) was made of, from the folder where it was made")
+            }
             let digest = SHA256Digest(of: document.bytes)
             guard digest.hex == source.sha256 else {
                 throw .stale(
@@ -172,7 +184,10 @@ public struct ManifestLoader: Sendable {
 
 extension SourceURL {
     /// Whether a command's argument is a URL and no path.
-    static func isRemote(_ text: String) -> Bool { text.hasPrefix("https://") || text.hasPrefix("http://") }
+    static func isRemote(_ text: String) -> Bool {
+        let start = text.prefix(8).lowercased()
+        return start.hasPrefix("https://") || start.hasPrefix("http://")
+    }
 }
 
 /// Takes a small document into memory.

@@ -91,6 +91,13 @@ public struct ModelManager: Sendable {
         guard saved.store == store else {
             throw StalePlan(description: "\(saved.path): was made for the store \(saved.store), not for \(store)")
         }
+        // Opened for changes, it would be made.
+        let store = try open(.inspect)
+        if !store.exists,
+            let staleness = saved.staleness(of: try await engine(store, NoTransport()).plan(saved.manifest))
+        {
+            throw StalePlan(description: staleness)
+        }
         let (report, staleness) = try await run(saved.manifest, "apply", prune: false, RunControl(), saved)
         if let staleness { throw StalePlan(description: staleness) }
         return report
@@ -134,14 +141,19 @@ public struct ModelManager: Sendable {
     }
 
     /// Hashes what the store holds of the manifest, or of all models that were ever applied, and tells what is not right.
-    /// Changes nothing but to keep the report, where the store can be written.
+    /// Changes nothing but to keep the report, and to break the seal of what is rotten, so that the next run mends it: both where
+    /// the store can be written.
     ///
     /// With a budget it hashes what was verified longest ago, until the budget is spent; of the rest it looks at the seals. The
     /// report tells how long ago the oldest verification was.
     ///
-    /// - Throws: what keeps it from beginning.
+    /// - Throws: what keeps it from beginning; `store.io` for a store that is not there, where no manifest says what should be.
     public func verify(_ manifest: Manifest?, budget: VerifyBudget? = nil) async throws(SyncError) -> SyncReport {
         let store = try open(.inspect, scrub(budget))
+        guard manifest != nil || store.exists else {
+            throw SyncError(
+                .storeIO, "\(self.store): there is no store to verify; name another by --store or $MODELSYNC_STORE")
+        }
         let wanted = if let manifest { manifest } else { Manifest(applied: try await store.records()) }
         var thorough = configuration
         thorough.options.depth = .full

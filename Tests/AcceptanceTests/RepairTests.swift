@@ -45,6 +45,22 @@ extension AcceptanceTests.Repairing {
         }
     }
 
+    /// Bits that turn in a disk change no time: the seal goes on vouching for them.
+    @Test func whatVerifyFindsRottenTheNextApplyMends() async throws {
+        try await withAppliedModel { world, documents, manifest in
+            let blob = world.blob(documents[2])
+            let before = try FileManager.default.attributesOfItem(atPath: blob)[.modificationDate]
+            try damage(blob) { $0[20_000] ^= 0x10 }
+            try FileManager.default.setAttributes([.modificationDate: try #require(before)], ofItemAtPath: blob)
+            #expect(try await world.apply(manifest).report.names("kept").count == 7)
+            #expect(try await world.verify().result.exitCode == 1)
+            #expect(try await world.run("path", "m/one").exitCode == 1)
+            let run = try await world.apply(manifest)
+            #expect(run.report.names("repaired") == ["m/one/f2.bin"], "\(run)")
+            try world.expectInPlace(documents[2], "m/one")
+        }
+    }
+
     @Test func verifyHashesNoMoreThanItsBudget() async throws {
         try await withAppliedModel { world, _, _ in
             let nights = [try await world.verify("--budget", "100K"), try await world.verify("--budget", "0s")]

@@ -133,7 +133,9 @@ import Testing
             #expect(try await place.manager.list() == [])
             #expect(try await place.manager.metadata(of: name) == nil)
             #expect(await place.manager.isAvailable(name) == false)
-            #expect(try await place.manager.verify(nil).results.isEmpty)
+            // A job that verifies the wrong folder each night must not be told that all is well.
+            let error = await #expect(throws: SyncError.self) { try await place.manager.verify(nil) }
+            #expect(error?.message.contains("there is no store") == true)
             #expect(!FileManager.default.fileExists(atPath: place.store))
         }
     }

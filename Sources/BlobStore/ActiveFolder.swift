@@ -44,7 +44,9 @@ struct ActiveFolder: Sendable {
 
     private func run(_ id: String) -> ActiveRun? {
         let file = try? folder.file(StoreLayout.activeStatus(id), .read)
-        return (try? file?.readAll(limit: ActiveRecord.limit)).flatMap { ActiveRecord.decode($0) }
+        let run = (try? file?.readAll(limit: ActiveRecord.limit)).flatMap { ActiveRecord.decode($0) }
+        // Names of files are made of it: what calls itself otherwise is not this run's word.
+        return run?.runID == id ? run : nil
     }
 
     func life(of id: String, host: String, now: Int64) -> Life {

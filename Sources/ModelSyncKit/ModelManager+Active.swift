@@ -35,39 +35,56 @@ extension ModelManager {
     /// - Throws: as ``cancel(_:)``.
     public func cancelAll() async throws(SyncError) -> [CancelledModel] { try await cancel(orAll: nil) }
 
+    private struct Request {
+        let run: ActiveRun
+        let id: String
+    }
+
     private func cancel(orAll names: [ModelName]?) async throws(SyncError) -> [CancelledModel] {
         let store = try open(.inspect)
-        var requests: [(run: ActiveRun, id: String)] = []
+        var pending: [Request] = []
         for run in try await activeRuns(of: store) {
-            requests.append((run, try await store.requestCancel(names, of: run.runID)))
+            do throws(SyncError) {
+                pending.append(Request(run: run, id: try await store.requestCancel(names, of: run.runID)))
+            } catch {
+                await withdraw(pending, in: store)
+                throw error
+            }
         }
         let end = clock.monotonic() + Self.answerTime
         var cancelled: [CancelledModel] = []
-        for (run, id) in requests {
-            let models = try await answer(to: id, of: run, in: store, until: end)
-            cancelled += models.map { CancelledModel(name: $0, run: run) }
-        }
-        return cancelled
-    }
-
-    private func answer(
-        to request: String, of run: ActiveRun, in store: DiskStore, until end: Duration
-    ) async throws(SyncError) -> [ModelName] {
         while true {
-            switch try await store.reply(to: request, of: run.runID, host: configuration.host, now: seconds) {
-            case .answered(let models): return models
-            case .ended: return []
-            case .pending: break
+            var silent: [Request] = []
+            for request in pending {
+                switch try await store.reply(
+                    to: request.id, of: request.run.runID, host: configuration.host, now: seconds)
+                {
+                case .answered(let models): cancelled += models.map { CancelledModel(name: $0, run: request.run) }
+                case .ended: break
+                case .pending: silent.append(request)
+                }
             }
+            pending = silent
+            if pending.isEmpty { return cancelled }
             var hasTime = clock.monotonic() < end
             if hasTime { do { try await clock.sleep(Self.answerLook) } catch { hasTime = false } }
-            guard hasTime else {
-                await store.withdraw(request, of: run.runID)
-                throw SyncError(
-                    .storeLocked,
-                    "run \(run.runID) (process \(run.processID) on \(run.host)) does not answer; try again, or end the process",
-                    isRetryable: true)
-            }
+            guard !hasTime else { continue }
+            await withdraw(pending, in: store)
+            throw Self.unanswered(pending.map(\.run), cancelled)
         }
+    }
+
+    private func withdraw(_ requests: [Request], in store: DiskStore) async {
+        for request in requests { await store.withdraw(request.id, of: request.run.runID) }
+    }
+
+    private static func unanswered(_ runs: [ActiveRun], _ cancelled: [CancelledModel]) -> SyncError {
+        let told = runs.map { "run \($0.runID) (process \($0.processID) on \($0.host))" }.joined(separator: ", ")
+        let verb =
+            runs.count == 1 ? "does not answer; try again, or end the process" : "do not answer; try again, or end them"
+        let done = cancelled.map(\.name.text).joined(separator: ", ")
+        return SyncError(
+            .storeLocked, "\(told) \(verb)" + (done.isEmpty ? "" : "; cancelled in other runs: \(done)"),
+            isRetryable: true)
     }
 }

@@ -44,6 +44,7 @@ struct ActiveCommand: AsyncParsableCommand {
             hasShown = true
             guard watch, !runs.isEmpty else { return }
             Console.flush()
+            if Console.isOutputGone { return }
             try await Task.sleep(for: .seconds(1))
         }
     }
@@ -103,7 +104,7 @@ struct ActiveText {
     }
 
     private static func text(_ run: ActiveRun) -> String {
-        let head = "run \(run.runID): \(run.command), process \(run.processID) on \(run.host)"
+        let head = DisplayText.clean("run \(run.runID): \(run.command), process \(run.processID) on \(run.host)")
         if run.files.isEmpty { return head + "\n  between files" }
         let rows = run.files.map(cells)
         let widths = (0..<5).map { column in rows.map { $0[column].count }.max() ?? 0 }
@@ -123,6 +124,6 @@ struct ActiveText {
         let bytes = isWaiting ? "-" : "\(HumanFormat.bytes(progress.bytes)) of \(HumanFormat.bytes(progress.total))"
         let rate = progress.bytesPerSecond > 0 ? HumanFormat.bytes(Int64(progress.bytesPerSecond)) + "/s" : "-"
         let left = progress.secondsLeft.map { "ETA " + HumanFormat.duration($0) } ?? file.state.rawValue
-        return ["\(progress.model)/\(progress.path)", percent, bytes, rate, left]
+        return [DisplayText.clean("\(progress.model)/\(progress.path)"), percent, bytes, rate, left]
     }
 }

@@ -107,6 +107,8 @@ import Testing
             evil.host = "\u{1B}[2J"
             try entry.write(evil)
             #expect(try await runs(store) == [], "it would lead a terminal astray")
+            try entry.write(run("../r1"))
+            #expect(try await runs(store) == [], "names of files are made of it")
             evil = run("r1")
             evil.files[0].progress.model = "\u{9B}2J"
             try entry.write(evil)

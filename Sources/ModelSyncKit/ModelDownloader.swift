@@ -112,6 +112,7 @@ public final class ModelDownloader: Sendable {
     }
 
     /// Cancels a model in all downloads that run: it ends within a second, what has arrived is kept, and the other models go on.
+    /// While a download still looks at what is there, it is heard at the end of that; cancelling its task ends that too.
     ///
     /// - Returns: whether there was something left to do for it.
     @discardableResult public func cancel(_ name: ModelName) -> Bool {

@@ -155,14 +155,15 @@ struct Runner {
         } catch let error as StalePlan {
             throw CommandFailure(message: error.description, status: .invalidData)
         }
+        var status = ExitStatus(report)
         if arguments.report == "-" { Console.write(report.json) }
         do throws(SyncError) { try target?.write(report.json) } catch {
-            throw CommandFailure(message: error.message, status: .cannotCreate)
+            global.console.error(error.message)
+            status = .cannotCreate
         }
+        try metrics.write(report, status: status)
         SummaryText(report: report, target: target?.path, console: global.console, isJSON: style == .json)
             .print(toStandardOutput: arguments.report != "-" && arguments.metrics != "-", isQuiet: global.quiet)
-        let status = ExitStatus(report)
-        try metrics.write(report, status: status)
         if status != .success { throw status.code }
     }
 

@@ -33,8 +33,17 @@ struct Console: Sendable {
     private static let lines = Mutex(Lines())
     private static let outputFailure = Mutex<Int32?>(nil)
 
-    /// Why results could not be written, if they could not: errno(3).
-    static var failure: Int32? { outputFailure.withLock { $0 } }
+    /// Why results could not be written, if they could not: errno(3). A reader that went away is no failure.
+    static var failure: Int32? { outputFailure.withLock { $0 == EPIPE ? nil : $0 } }
+
+    /// Nobody gets what is printed from now on.
+    static var isOutputGone: Bool { outputFailure.withLock { $0 != nil } }
+
+    /// Whether a write to standard error would not wait: a terminal can be stopped, by ^S.
+    static var takesErrors: Bool {
+        var poller = pollfd(fd: 2, events: Int16(POLLOUT), revents: 0)
+        return unsafe poll(&poller, 1, 0) > 0
+    }
 
     private let isColored: Bool
     /// Of results on standard output.
@@ -82,10 +91,10 @@ struct Console: Sendable {
         if isLarge { flush() }
     }
 
-    /// Writes out what is held back. A reader that went away is no failure of the run; a full disk is.
+    /// Writes out what is held back.
     static func flush() {
         output.withLock { output in
-            if let code = writeAll(output, to: 1), code != EPIPE { outputFailure.withLock { $0 = $0 ?? code } }
+            if let code = writeAll(output, to: 1) { outputFailure.withLock { $0 = $0 ?? code } }
             output.removeAll(keepingCapacity: true)
         }
         flushLines()
@@ -131,6 +140,7 @@ struct Console: Sendable {
     }
 
     func error(_ text: String) {
+        let text = DisplayText.cleanLines(text)
         Self.log(Journal.current.marked("\(painted("error:", .red, isColored)) \(text)", .error))
     }
 

@@ -51,7 +51,7 @@ struct DiffText {
     func print() {
         for model in diff.models {
             Console.print(DisplayText.clean(headline(model)))
-            for file in model.files { Console.print("  " + line(file)) }
+            for file in model.files { Console.print("  " + DisplayText.clean(line(file))) }
         }
         if !diff.newHosts.isEmpty {
             Console.print(DisplayText.clean("new source hosts: \(diff.newHosts.joined(separator: ", "))"))

@@ -9,7 +9,7 @@ enum ExitStatus: Int32 {
     /// `plan --detailed-exitcode`: changes are pending.
     case changesPending = 2
     case usage = 64
-    /// An invalid manifest.
+    /// An invalid manifest, a stale plan, or what is no report.
     case invalidData = 65
     /// A manifest that is not there.
     case noInput = 66

@@ -42,6 +42,8 @@ struct FailureSummary {
     private static func reason(_ error: SyncError, of subject: String) -> String {
         var message = error.message[...]
         if message.hasPrefix(subject) { message = message.dropFirst(subject.count) }
+        // Most name no URL, and there may be a hundred thousand of them.
+        guard message.utf8.contains(UInt8(ascii: "/")) else { return error.code.rawValue + message }
         let words = message.split(separator: " ", omittingEmptySubsequences: false).map { word in
             guard let scheme = word.firstRange(of: "://") else { return word }
             return word[..<(word[scheme.upperBound...].firstIndex(of: "/") ?? word.endIndex)]

@@ -10,7 +10,7 @@ struct ModelSyncCommand: AsyncParsableCommand {
         discussion: """
             Results go to standard output; progress and errors to standard error.
             Exit codes: 0 all is as the manifest says; 1 something failed, is missing or corrupt; 2 changes are pending \
-            (plan --detailed-exitcode); 64 usage; 65 invalid manifest; 66 no such manifest; 73 the store or report can't be \
+            (plan --detailed-exitcode); 64 usage; 65 invalid manifest or stale plan; 66 no such manifest; 73 the store or report can't be \
             created; 74 input/output error; 75 locked, try again; 130 and 143 ended by a signal.
             """,
         version: "modelsync \(ModelSyncVersion.current)",

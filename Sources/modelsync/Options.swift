@@ -189,8 +189,9 @@ struct ByteRate {
 /// Which manifests, and which of their models.
 struct ManifestArguments: ParsableArguments {
     @Argument(
-        help: ArgumentHelp("Manifest files; - for standard input, or http(s) URLs.", valueName: "manifest"),
-        completion: Completion.manifests)
+        help: ArgumentHelp(
+            "Manifest files; - for standard input, or http(s) URLs; for apply also one file that plan --out wrote.",
+            valueName: "manifest"), completion: Completion.manifests)
     var manifests: [String]
 
     @Option(

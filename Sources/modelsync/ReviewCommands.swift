@@ -36,7 +36,7 @@ struct ValidateCommand: AsyncParsableCommand {
         for path in manifests {
             do throws(ManifestLoadError) {
                 let manifest = try await loader.load([path])
-                if !global.quiet { Console.print("\(path): ok: \(ManifestText.summary(manifest))") }
+                if !global.quiet { Console.print("\(SourceURL.redact(path)): ok: \(ManifestText.summary(manifest))") }
                 guard online else { continue }
                 let isAnswered = try await ask(manifest, loader)
                 if !isAnswered { worst = worst ?? .incomplete }
@@ -99,9 +99,8 @@ struct PlanCommand: AsyncParsableCommand {
         do throws(SyncError) { try target?.write(plan.json(store: manager.store)) } catch {
             throw CommandFailure(message: error.message, status: .cannotCreate)
         }
-        if out == "-" { return Console.write(plan.json(store: manager.store)) }
         switch format {
-        case .json: Console.write(plan.json(store: manager.store))
+        case _ where out == "-", .json: Console.write(plan.json(store: manager.store))
         case .markdown:
             let diff = try await manager.difference(wanted)
             Console.write(Array(ReviewMarkdown.text(of: plan, changing: diff, store: manager.store).utf8))

@@ -4,42 +4,42 @@ import ModelSyncKit
 ///
 /// What a manifest says stands in code spans alone: there it can be no link, no mention, no markup.
 enum ReviewMarkdown {
-    /// More lines than these are counted, not shown: a comment has room for 65,536 characters.
+    /// More is counted, not shown: a comment has room for 65,536 characters, and has two tables at most.
     private static let lineLimit = 200
+    private static let tableBytes = 26_000
 
     static func text(of diff: ManifestDiff) -> String {
-        let details = diff.models.flatMap { model in
-            model.files.map { file in
-                [file.change.rawValue, code("\(model.name)/\(file.path?.text ?? "")"), file.bytesText, note(file)]
-            }
+        let files = diff.models.lazy.flatMap { model in model.files.lazy.map { (model.name, $0) } }
+        let details = files.prefix(lineLimit).map { model, file in
+            [file.change.rawValue, code("\(model)/\(file.path?.text ?? "")"), file.bytesText, note(file)]
         }
+        let count = diff.models.reduce(0) { $0 + $1.files.count }
         return "### modelsync diff\n\n\(diff.summary)\n\n" + review(diff)
-            + folded(["change", "file", "size", ""], details, "file")
+            + folded(["change", "file", "size", ""], Array(details), of: count)
     }
 
     static func text(of plan: SyncPlan, changing diff: ManifestDiff, store: String) -> String {
-        let details = plan.items.filter { $0.action != .keep }.map { item in
+        let changes = plan.items.filter { $0.action != .keep }
+        let details = changes.prefix(lineLimit).map { item in
             [
                 item.action.rawValue, code(plan.subject(item)), HumanFormat.bytes(plan.size(item)),
                 item.bytesToFetch > 0 ? HumanFormat.bytes(item.bytesToFetch) : "", code(item.reason),
             ]
         }
         return "### modelsync plan\n\n\(PlanText.summary(plan))\n\nStore: \(code(store))\n\n" + review(diff)
-            + folded(["action", "file", "size", "to fetch", "why"], details, "file")
+            + folded(["action", "file", "size", "to fetch", "why"], details, of: changes.count)
     }
 
     private static func review(_ diff: ManifestDiff) -> String {
         var out = ""
         if !diff.models.isEmpty {
-            let rows = diff.models.map { model in
+            let rows = diff.models.prefix(lineLimit).map { model in
                 [
                     model.change.rawValue, code(model.name), change(model, \.version), change(model, \.license),
                     change(model.before?.size, model.after?.size), what(model),
                 ]
             }
-            let (shown, rest) = (rows.prefix(lineLimit), rows.count - lineLimit)
-            out += table(["", "model", "version", "licence", "size", "files"], Array(shown)) + "\n"
-            if rest > 0 { out += "and \(ManifestText.count(rest, "model")) more\n\n" }
+            out += table(["", "model", "version", "licence", "size", "files"], rows, of: diff.models.count) + "\n"
         }
         if !diff.newHosts.isEmpty { out += "**New source hosts:** \(list(diff.newHosts))\n\n" }
         let files = diff.codeFiles.map { "\($0.model)/\($0.path)" }
@@ -81,17 +81,24 @@ enum ReviewMarkdown {
         return names.count > 20 ? shown + " and \(names.count - 20) more" : shown
     }
 
-    private static func folded(_ head: [String], _ rows: [[String]], _ noun: String) -> String {
-        if rows.isEmpty { return "" }
-        var out = "<details><summary>\(ManifestText.count(rows.count, noun))</summary>\n\n"
-        out += table(head, Array(rows.prefix(lineLimit)))
-        if rows.count > lineLimit { out += "\nand \(rows.count - lineLimit) more: `--format json` has them all\n" }
-        return out + "\n</details>\n"
+    private static func folded(_ head: [String], _ rows: [[String]], of count: Int) -> String {
+        if count == 0 { return "" }
+        return "<details><summary>\(ManifestText.count(count, "file"))</summary>\n\n" + table(head, rows, of: count)
+            + "\n</details>\n"
     }
 
-    private static func table(_ head: [String], _ rows: [[String]]) -> String {
-        let rule = head.map { _ in "---" }
-        return ([head, rule] + rows).map { "| " + $0.joined(separator: " | ") + " |\n" }.joined()
+    /// As many of the rows as there is room for, and how many of `count` are not among them.
+    private static func table(_ head: [String], _ rows: [[String]], of count: Int) -> String {
+        func line(_ row: [String]) -> String { "| " + row.joined(separator: " | ") + " |\n" }
+        var out = line(head) + line(head.map { _ in "---" })
+        var shown = 0
+        for row in rows {
+            let next = line(row)
+            guard out.utf8.count + next.utf8.count < tableBytes else { break }
+            out += next
+            shown += 1
+        }
+        return shown < count ? out + "\nand \(count - shown) more: `--format json` has them all\n" : out
     }
 
     /// A code span that holds the text whatever is in it, also in a cell of a table. Bytes that would move what follows

@@ -27,7 +27,7 @@ struct PlanText {
             }
             line.removeAll(keepingCapacity: true)
             line += "  \(Self.sign(item.action)) \(item.action.rawValue) ".utf8
-            line += plan.path(item).utf8
+            line += DisplayText.clean(plan.path(item)).utf8
             line += " (\(HumanFormat.bytes(plan.size(item)))): ".utf8
             line += item.reason.utf8
             line.append(UInt8(ascii: "\n"))
@@ -74,6 +74,8 @@ struct SummaryText {
     let isJSON: Bool
 
     func print(toStandardOutput: Bool, isQuiet: Bool) {
+        // Lines of progress may wait to be written: they come before the end.
+        Console.flush()
         if isJSON { Console.log(String(decoding: json, as: UTF8.self)) } else { printFailures() }
         let paint: Console.Paint =
             switch report.outcome {
@@ -82,7 +84,9 @@ struct SummaryText {
             case .cancelled: .yellow
             }
         let word = toStandardOutput ? console.painted(outcome, paint) : outcome
-        let lines = ["\(word): \(headline)"] + ((target ?? report.storedPath).map { ["report: \($0)"] } ?? [])
+        let lines =
+            ["\(word): \(headline)"]
+            + ((target ?? report.storedPath).map { ["report: \(DisplayText.clean($0))"] } ?? [])
         for line in lines {
             if toStandardOutput {
                 if !isQuiet { Console.print(line) }

@@ -34,6 +34,44 @@ extension AcceptanceTests.Review {
         }
     }
 
+    @Test func aStalePlanMakesNoStore() async throws {
+        try await withModel { world, _, manifest in
+            let plan = world.folder.appending("plan.json")
+            _ = try await world.run("apply", manifest)
+            _ = try await world.run("plan", manifest, "--out", plan)
+            try FileManager.default.removeItem(atPath: world.store)
+            let result = try await world.program.run(["apply", plan])
+            #expect(result.exitCode == 65 && !world.storeExists, "\(result)")
+            let moved = try await world.program.run(["apply", manifest, plan])
+            #expect(moved.exitCode == 65 && moved.standardError.contains("is a plan"), "\(moved)")
+        }
+    }
+
+    @Test func aPlanOnStandardOutputHasItsExitCodeToo() async throws {
+        try await withModel { world, _, manifest in
+            let result = try await world.run("plan", manifest, "--out", "-", "--detailed-exitcode")
+            #expect(result.exitCode == 2)
+            _ = try PlanDocument.read(result.standardOutput)
+        }
+    }
+
+    @Test func aCommentHasRoomForWhatIsSaid() async throws {
+        try await World.with { world in
+            let name = { (index: Int) in "organisation/a-model-of-some-length-\(index)" }
+            let path = "snapshots/0123456789012345678901234567890123456789/pytorch_model.bin"
+            let models = try (0..<400).map { index in
+                let document = Document(
+                    name: "f", size: 1, sha256: try Payload.sha256(Payload.bytes(9, seed: UInt64(index))))
+                return ManifestText.Model(
+                    name(index), version: path, files: [document.file("https://a.example", path: path)])
+            }
+            let manifest = try world.folder.write(ManifestText(models).text, to: "many.yaml")
+            let result = try await world.run("diff", "/dev/null", manifest, "--format", "markdown")
+            #expect(result.standardOutput.utf8.count < 65_536)
+            #expect(result.standardOutput.contains(" more: `--format json` has them all"))
+        }
+    }
+
     @Test func aPlanIsStaleOnceItIsApplied() async throws {
         try await withModel { world, _, manifest in
             let plan = world.folder.appending("plan.json")
@@ -170,6 +208,8 @@ extension AcceptanceTests.Review {
             let document = try world.document("a.bin", 10, seed: 1)
             let manifest = try world.manifest(.init("m", files: [document.file("http://127.0.0.1:9")]))
             #expect(try await world.run("validate", manifest).exitCode == 0)
+            let secret = try await world.run("validate", "HTTP://127.0.0.1:9/m.yaml?token=s3cret")
+            #expect(secret.exitCode == 1 && !secret.output.contains("s3cret"), "\(secret)")
             #expect(try await world.run("validate", manifest, "--online").exitCode == 64)
             let plan = try await world.run("plan", "http://127.0.0.1:9/models.yaml")
             #expect(plan.exitCode == 1 && plan.standardError.contains("offline"), "\(plan)")

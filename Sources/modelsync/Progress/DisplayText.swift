@@ -15,6 +15,13 @@ enum DisplayText {
     /// Vowels and finals of Hangul, which are drawn into the syllable before them.
     private static let hangulParts: [ClosedRange<UInt32>] = [0x1160...0x11FF, 0xD7B0...0xD7FB]
 
+    /// Several lines, each as ``clean(_:)`` makes it.
+    static func cleanLines(_ text: String) -> String {
+        if isPlain(text) { return text }
+        return text.split(separator: "\n", omittingEmptySubsequences: false).map { clean(String($0)) }
+            .joined(separator: "\n")
+    }
+
     /// The text in one line, with nothing in it that a terminal would obey: control characters become `?`. What is not
     /// seen goes: marks that turn the direction of writing would show another name, and joiners and variation selectors
     /// have another width on each terminal.

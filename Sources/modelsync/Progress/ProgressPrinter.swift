@@ -70,6 +70,9 @@ final class ProgressPrinter: SyncObserver {
         }
     }
 
+    /// That wait for a terminal which is stopped: the report has what else there is to tell.
+    private static let mostLines = 1000
+
     private static var now: Double { ContinuousClock.now.seconds }
 
     private func note(_ event: SyncEvent) {
@@ -79,7 +82,7 @@ final class ProgressPrinter: SyncObserver {
             state.board.apply(event, at: now)
             guard let line else { return }
             state.lastLineAt = now
-            if style == .bar { state.log.append(line) }
+            if style == .bar, state.log.count < Self.mostLines { state.log.append(line) }
         }
         if style == .plain, let line { console.note(line, Self.priority(of: event)) }
     }
@@ -111,6 +114,8 @@ final class ProgressPrinter: SyncObserver {
     }
 
     private func draw() {
+        // Of a terminal that is stopped the run must not wait, nor its end.
+        guard Console.takesErrors else { return }
         let now = Self.now
         let (board, log) = state.withLock { state in
             state.board.measure(at: now)
@@ -136,6 +141,7 @@ final class ProgressPrinter: SyncObserver {
 
     /// Takes the bars away. After the last beat.
     private func clear() {
+        guard Console.takesErrors else { return }
         let log = state.withLock { state in
             defer { state.log = [] }
             return state.log

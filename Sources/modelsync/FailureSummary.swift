@@ -8,7 +8,7 @@ struct FailureSummary {
         var message: String
         var count = 1
 
-        var text: String { count > 1 ? "\(message) (\(count) files)" : message }
+        var text: String { count > 1 ? "\(message) (and \(ManifestText.count(count - 1, "more file")))" : message }
     }
 
     /// The report has all of them.

@@ -5,7 +5,9 @@ enum HelpText {
     /// A line of usage that would run over names its options as `[<options>]`, as the parser does where there are many.
     static func narrowed(_ text: String) -> String {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        return lines.map { narrowed(line: $0) }.joined(separator: "\n")
+        let narrow = lines.map { narrowed(line: $0) }.joined(separator: "\n")
+        // As all other errors begin.
+        return narrow.hasPrefix("Error: ") ? "error: " + narrow.dropFirst(7) : narrow
     }
 
     private static func narrowed(line: Substring) -> String {

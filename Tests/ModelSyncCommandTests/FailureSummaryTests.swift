@@ -24,7 +24,7 @@ import Testing
         ])
         #expect(
             found.groups.map(\.text) == [
-                "m/a: https://a.example.org/a?x=…: not found (status 404); check the URL (3 files)",
+                "m/a: https://a.example.org/a?x=…: not found (status 404); check the URL (and 2 more files)",
                 "m/d: https://b.example.org/d?x=…: not found (status 404); check the URL",
                 "m/f: https://a.example.org/f?x=…: not found (status 410); check the URL",
             ])

@@ -37,7 +37,8 @@ struct ProgressText {
             return "failed \(subject): \(reason.firstRange(of: "; ").map { reason[..<$0.lowerBound] } ?? reason)"
         default: break
         }
-        var line = "\(result.outcome.rawValue) \(subject) (\(HumanFormat.bytes(result.size))"
+        let kept = result.isSuccess ? nil : result.transfer.map { HumanFormat.bytes($0.bytesKept) + " of " }
+        var line = "\(result.outcome.rawValue) \(subject) (\(kept ?? "")\(HumanFormat.bytes(result.size))"
         if let transfer = result.transfer {
             line += " in \(HumanFormat.duration(transfer.seconds))"
             if let rate = transfer.bytesPerSecond { line += ", \(HumanFormat.bytes(Int64(rate)))/s" }

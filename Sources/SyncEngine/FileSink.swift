@@ -111,6 +111,7 @@ final class FileSink: TransferSink {
                 state.expected = size
             }
         }
+        if isHelper || offset > 0 { file.didSendPart() }
         file.know(validator, of: source)
         if isHelper || offset > 0 && offset != ingest.missing.first?.lowerBound {
             let segment = try ingest.segment(at: offset)

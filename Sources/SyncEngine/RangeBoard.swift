@@ -44,6 +44,9 @@ struct RangeBoard {
             (start, end) = (left.lowerBound, left.upperBound)
             seen = left.lowerBound
         }
+
+        /// It has something to bring, and has brought nothing.
+        var isUntouched: Bool { left.lowerBound == start && !left.isEmpty }
     }
 
     private var claims: [ID: Work] = [:]
@@ -160,15 +163,31 @@ struct RangeBoard {
         return left.isEmpty
     }
 
-    /// The source has no parts: the one claim that is left gets back what was cut off it, as far as it was asked for. Else its
-    /// connection would be ended before the file does, and all come again from its start.
-    mutating func unite() {
-        guard claims.count == 1, let (id, work) = claims.first, !work.left.isEmpty,
-            let next = free.ranges.first(where: { $0.lowerBound == work.left.upperBound })
-        else { return }
-        let regained = next.lowerBound..<max(next.lowerBound, min(next.upperBound, work.end))
-        free = ByteRanges(free.ranges, without: regained)
-        claims[id]?.left = work.left.lowerBound..<regained.upperBound
+    /// What was cut off a claim is its own again, as far as it was asked for and nothing of it has come: up to the next bytes
+    /// that are there, or on their way. Where the source has no parts, its connection would else be ended before the file is, and
+    /// all come again from its start.
+    ///
+    /// - Returns: whether that is more than it had. Those who lost all for it are silenced.
+    @discardableResult
+    mutating func takeBack(_ id: ID) -> Bool {
+        guard let work = claims[id] else { return false }
+        var end = work.left.upperBound
+        while end < work.end {
+            if let next = free.ranges.first(where: { $0.lowerBound == end }) {
+                let regained = end..<min(next.upperBound, work.end)
+                free = ByteRanges(free.ranges, without: regained)
+                end = regained.upperBound
+            } else if let other = claims.first(where: { $0.value.left.lowerBound == end && $0.value.isUntouched }) {
+                guard other.value.left.upperBound <= work.end else { break }
+                end = other.value.left.upperBound
+                claims[other.key]?.left = end..<end
+                silenced.append(other.key)
+            } else {
+                break
+            }
+        }
+        claims[id]?.left = work.left.lowerBound..<end
+        return end > work.left.upperBound
     }
 
     /// The file comes from its start, to this claim alone: all others have none any more.

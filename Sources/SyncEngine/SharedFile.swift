@@ -17,6 +17,14 @@ final class SharedFile: Sendable {
         var requests: [RangeBoard.ID: @Sendable () -> Void] = [:]
         var takenOver: Set<RangeBoard.ID> = []
         var isCancelled = false
+        /// Some source has sent a part.
+        var hasParts = false
+
+        /// What ends the requests of claims that lost all they had.
+        mutating func endSilenced() -> [@Sendable () -> Void] {
+            let lost = board.takeSilenced().filter { takenOver.insert($0).inserted }
+            return lost.compactMap { requests.removeValue(forKey: $0) }
+        }
     }
 
     /// Connections that it is to have; none for a file that is always alone.
@@ -65,8 +73,7 @@ final class SharedFile: Sendable {
             if state.isAlone && !isFirst { return (nil, []) }
             let isAlone = state.isAlone || isFirst && state.board.claimCount == 0
             let claim = state.board.claim(isAlone: isAlone, bytesPerSecond: bytesPerSecond)
-            let lost = state.board.takeSilenced().filter { state.takenOver.insert($0).inserted }
-            return (claim, lost.compactMap { state.requests.removeValue(forKey: $0) })
+            return (claim, state.endSilenced())
         }
         for end in ended { end() }
         return claim
@@ -105,8 +112,20 @@ final class SharedFile: Sendable {
         return isSilent && waiter == nil
     }
 
+    /// Bytes have come for a claim.
+    ///
+    /// - Returns: how many of them are still the claim's, and whether it has all now.
     func take(_ claim: RangeBoard.Claim, _ count: Int) -> (count: Int, isWhole: Bool) {
-        state.withLock { $0.board.take(claim.id, count) }
+        let (taken, isWhole, ended) = state.withLock { state -> (Int, Bool, [@Sendable () -> Void]) in
+            var (taken, isWhole) = state.board.take(claim.id, count)
+            // As long as nobody knows whether there are parts, who has the file's bytes coming goes on.
+            guard isWhole, !state.hasParts, state.board.takeBack(claim.id) else { return (taken, isWhole, []) }
+            let more = state.board.take(claim.id, count - taken)
+            (taken, isWhole) = (taken + more.count, more.isWhole)
+            return (taken, isWhole, state.endSilenced())
+        }
+        for end in ended { end() }
+        return (taken, isWhole)
     }
 
     func isWhole(_ claim: RangeBoard.Claim) -> Bool { state.withLock { $0.board.isWhole(claim.id) } }
@@ -122,13 +141,11 @@ final class SharedFile: Sendable {
         return isWhole
     }
 
-    /// Its source has no parts: over one connection from now on. What helpers gave back is the first one's again.
-    func refuseParts() {
-        state.withLock { state in
-            state.isAlone = true
-            state.board.unite()
-        }
-    }
+    /// A source has sent a part as it was asked for.
+    func didSendPart() { state.withLock { $0.hasParts = true } }
+
+    /// Its source has no parts: over one connection from now on.
+    func refuseParts() { state.withLock { $0.isAlone = true } }
 
     /// The source sends the file from its start, to this claim alone.
     ///

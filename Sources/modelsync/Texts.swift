@@ -30,7 +30,6 @@ struct PlanText {
             line += DisplayText.clean(plan.path(item)).utf8
             line += " (\(HumanFormat.bytes(plan.size(item)))): ".utf8
             line += item.reason.utf8
-            if item.bytesPartial > 0 { line += "; \(HumanFormat.bytes(item.bytesPartial)) are here already".utf8 }
             if [.download, .update].contains(item.action), plan.file(item)?.path.canRunCode == true {
                 line += "; can run code when loaded".utf8
             }

@@ -165,34 +165,29 @@ import Testing
         #expect(board.missingBytes == 0 && came.ranges == (size > 0 ? [0..<size] : []))
     }
 
-    @Test func whatWasCutOffIsGivenBackWhereTheSourceHasNoParts() throws {
+    @Test func whoHasTheFileComingTakesBackWhatOthersHaveNotBegun() throws {
         var board = RangeBoard(size: 100 << 20, missing: [0..<100 << 20])
         let firstClaim = board.claim(isAlone: true)
         let first = try #require(firstClaim)
-        let helperClaim = board.claim(isAlone: false)
-        let helper = try #require(helperClaim)
-        _ = board.take(first.id, 1 << 20)
-        board.release(helper.id)
-        board.unite()
-        #expect(board.claimCount == 1 && !board.isWhole(first.id))
-        let isWhole = board.take(first.id, 99 << 20).isWhole
-        #expect(isWhole)
-        #expect(board.missingBytes == 0)
+        let helpers = (0..<3).compactMap { _ in board.claim(isAlone: false) }
+        #expect(helpers.count == 3)
+        let isWhole = board.take(first.id, 100 << 20).isWhole
+        let isMore = board.takeBack(first.id)
+        #expect(isWhole && isMore)
+        let silenced = board.takeSilenced()
+        #expect(Set(silenced) == Set(helpers.map(\.id)))
+        for helper in helpers { board.release(helper.id) }
+        let (rest, isAll) = board.take(first.id, 100 << 20)
+        #expect(isAll && rest > 50 << 20 && board.missingBytes == 0)
     }
 
-    @Test func nothingIsGivenBackBeyondWhatWasAskedFor() throws {
+    @Test func whatHasBegunToComeIsNotTakenBack() throws {
         var board = RangeBoard(size: 100 << 20, missing: [0..<100 << 20])
-        let firstClaim = board.claim(isAlone: true)
-        let first = try #require(firstClaim)
-        let pieceClaim = board.claim(isAlone: false)
-        let piece = try #require(pieceClaim)
-        let lastClaim = board.claim(isAlone: false)
-        let last = try #require(lastClaim)
-        _ = board.take(first.id, first.range.count)
-        board.release(first.id)
-        board.release(last.id)
-        board.unite()
-        let taken = board.take(piece.id, 100 << 20).count
-        #expect(taken == piece.range.count)
+        let (firstClaim, helperClaim) = (board.claim(isAlone: true), board.claim(isAlone: false))
+        let (first, helper) = (try #require(firstClaim), try #require(helperClaim))
+        _ = board.take(helper.id, 1)
+        _ = board.take(first.id, 100 << 20)
+        let isMore = board.takeBack(first.id)
+        #expect(!isMore && board.isWhole(first.id))
     }
 }

@@ -26,7 +26,8 @@ enum ReviewMarkdown {
                 item.bytesToFetch > 0 ? HumanFormat.bytes(item.bytesToFetch) : "", code(item.reason),
             ]
         }
-        return "### modelsync plan\n\n\(PlanText.summary(plan))\n\nStore: \(code(store))\n\n" + review(diff)
+        let head = "\(PlanText.summary(plan))\n\nStore: \(code(store, inTable: false))"
+        return "### modelsync plan\n\n\(head)\n\n" + review(diff)
             + folded(["action", "file", "size", "to fetch", "why"], details, of: changes.count)
     }
 
@@ -52,7 +53,7 @@ enum ReviewMarkdown {
 
     private static func change(_ model: ManifestDiff.Entry, _ key: KeyPath<Model, String?>) -> String {
         let (before, after) = (model.before?[keyPath: key], model.after?[keyPath: key])
-        let shown = { (text: String?) in text.map(code) ?? "none" }
+        let shown = { (text: String?) in text.map { code($0) } ?? "none" }
         guard model.change == .changed, before != after else { return shown(after ?? before) }
         return "\(shown(before)) → \(shown(after))"
     }
@@ -77,7 +78,7 @@ enum ReviewMarkdown {
     }
 
     private static func list(_ names: [String]) -> String {
-        let shown = names.prefix(20).map(code).joined(separator: ", ")
+        let shown = names.prefix(20).map { code($0, inTable: false) }.joined(separator: ", ")
         return names.count > 20 ? shown + " and \(names.count - 20) more" : shown
     }
 
@@ -101,11 +102,11 @@ enum ReviewMarkdown {
         return shown < count ? out + "\nand \(count - shown) more: `--format json` has them all\n" : out
     }
 
-    /// A code span that holds the text whatever is in it, also in a cell of a table. Bytes that would move what follows
-    /// are shown as spaces.
-    static func code(_ text: String) -> String {
+    /// A code span that holds the text whatever is in it; in a cell of a table a bar would end the cell. What would move what
+    /// follows is shown as spaces.
+    static func code(_ text: String, inTable: Bool = true) -> String {
         let clean = text.unicodeScalars.map { $0.properties.isControl ? " " : String($0) }.joined()
-            .replacing("|", with: "\\|")
+            .replacing("|", with: inTable ? "\\|" : "|")
         var (longest, run) = (0, 0)
         for character in clean {
             run = character == "`" ? run + 1 : 0

@@ -33,7 +33,7 @@ import Testing
         #expect(lines.map { $0.count { $0 == "=" } } == [17, 17, 17])
     }
 
-    @Test(arguments: 0...210)
+    @Test(arguments: Array(0...60) + Array(stride(from: 61, through: 210, by: 7)))
     func noLineReachesTheLastColumn(columns: Int) throws {
         let names = [
             "音声認識/モデル.bin", "a/very/long/path/of/a/file/with/many/folders/in/it/model-00001-of-00012.safetensors",

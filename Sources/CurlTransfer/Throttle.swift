@@ -55,6 +55,7 @@ extension RunningTransfer {
     /// - Returns: what a write callback has to (CURLOPT_WRITEFUNCTION(3)).
     func receive(_ bytes: RawSpan) -> Int {
         if let throttle {
+            // Of a turn nothing is left over for the next, and a piece that is larger than a turn comes all the same.
             if turnBytes > 0 && turnBytes + bytes.byteCount > throttle.turnBytes {
                 isPaused = true
                 return pause

@@ -22,7 +22,7 @@ extension ModelManager {
     public func checkModelAvailability(
         of model: Model, depth: VerifyDepth = .quick
     ) async throws(SyncError) -> ModelAvailability {
-        let plan = try await survey(model, depth)
+        let plan = try await survey(model, depth, in: try open(.inspect))
         let files = plan.items.compactMap { item in
             plan.file(item).map { ModelAvailability.File(path: $0.path, size: $0.size, state: plan.state(of: item)) }
         }
@@ -42,9 +42,11 @@ extension ModelManager {
     public func path(
         of name: ModelName, file: String? = nil, depth: VerifyDepth = .quick
     ) async throws(SyncError) -> String {
-        guard var model = try await metadata(of: name) else {
+        let store = try open(.inspect)
+        guard var model = try await store.record(name) else {
             throw SyncError(
-                .storeIO, "\(name): not in the store \(store); apply a manifest that has it, or see `modelsync list`")
+                .storeIO,
+                "\(name): not in the store \(store.path); apply a manifest that has it, or see `modelsync list`")
         }
         if let file {
             model.files = model.files.filter { $0.path.text == file }
@@ -52,14 +54,13 @@ extension ModelManager {
                 throw SyncError(.storeIO, "\(name): has no file '\(file)'; see `modelsync show \(name)`")
             }
         }
-        let plan = try await survey(model, depth)
+        let plan = try await survey(model, depth, in: store)
         // Looked at alone, one file's record is not the model's: only what is about the file counts.
         for item in plan.items where plan.file(item) != nil && item.action != .keep {
             throw plan.defect(of: item)
         }
-        let folder = try open(.inspect)
-        guard file != nil, let only = model.files.first else { return folder.modelPath(name) }
-        return folder.viewPath(only.path, of: name)
+        guard file != nil, let only = model.files.first else { return store.modelPath(name) }
+        return store.viewPath(only.path, of: name)
     }
 
     /// Whether all of a model's files are here and untouched since they were verified. Offline.
@@ -83,11 +84,12 @@ extension ModelManager {
             bytesToFetch: plan.bytesToFetch, bytesNeeded: plan.bytesNeeded, bytesFree: plan.bytesFree)
     }
 
-    private func survey(_ model: Model, _ depth: VerifyDepth) async throws(SyncError) -> SyncPlan {
-        var configuration = configuration
-        configuration.options.depth = depth
-        return try await ModelManager(store: store, configuration: configuration, observer: observer, clock: clock)
-            .plan(Manifest(applied: [model]))
+    private func survey(
+        _ model: Model, _ depth: VerifyDepth, in store: DiskStore
+    ) async throws(SyncError) -> SyncPlan {
+        var options = configuration.options
+        options.depth = depth
+        return try await engine(store, NoTransport(), options: options).plan(Manifest(applied: [model]))
     }
 }
 

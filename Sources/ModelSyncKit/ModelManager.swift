@@ -305,7 +305,7 @@ public struct ModelManager: Sendable {
             command: command, store: store, configuration: configuration, clock: clock, observer: observer)
     }
 
-    private func engine(
+    func engine(
         _ store: DiskStore, _ transport: any Transferring, options: RunOptions? = nil,
         observer: (any SyncObserver)? = nil
     ) -> SyncEngine {
@@ -333,7 +333,7 @@ public struct SilentObserver: SyncObserver {
 }
 
 /// For runs that fetch nothing.
-private struct NoTransport: Transferring {
+struct NoTransport: Transferring {
     func transfer(_ request: TransferRequest, into sink: any TransferSink) async -> TransferOutcome {
         TransferOutcome(error: SyncError(.offline, "\(request.subject): nothing is fetched in this run"))
     }

@@ -168,7 +168,6 @@ struct RangeBoard {
     /// all come again from its start.
     ///
     /// - Returns: whether that is more than it had. Those who lost all for it are silenced.
-    @discardableResult
     mutating func takeBack(_ id: ID) -> Bool {
         guard let work = claims[id] else { return false }
         var end = work.left.upperBound

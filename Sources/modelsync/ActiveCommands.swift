@@ -107,11 +107,10 @@ struct ActiveText {
         let head = DisplayText.clean("run \(run.runID): \(run.command), process \(run.processID) on \(run.host)")
         if run.files.isEmpty { return head + "\n  between files" }
         let rows = run.files.map(cells)
-        let widths = (0..<5).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        let widths = (0..<5).map { column in rows.map { DisplayText.width($0[column]) }.max() ?? 0 }
         let lines = rows.map { row in
             zip(row, widths).enumerated().map { index, cell in
-                let padding = String(repeating: " ", count: cell.1 - cell.0.count)
-                return index == 0 ? cell.0 + padding : padding + cell.0
+                DisplayText.padded(cell.0, to: cell.1, isRight: index > 0)
             }.joined(separator: "  ")
         }
         return ([head] + lines.map { "  " + $0 }).joined(separator: "\n")

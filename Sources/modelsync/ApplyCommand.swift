@@ -169,9 +169,7 @@ struct Runner {
 
     private func reportFile() throws -> ReportFile? {
         guard let path = arguments.report, path != "-" else { return nil }
-        do throws(SyncError) { return try ReportFile(configuration.absolute(path)) } catch {
-            throw CommandFailure(message: error.message, status: .cannotCreate)
-        }
+        return try CommandFailure.creating { () throws(SyncError) in try ReportFile(configuration.absolute(path)) }
     }
 
     private func cannotBegin(_ error: SyncError) -> CommandFailure {

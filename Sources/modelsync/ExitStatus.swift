@@ -89,4 +89,11 @@ struct CommandFailure: Error {
     var status: ExitStatus
     /// What it is made of, where it has a code.
     var cause: SyncError?
+
+    /// Makes or writes a file that the user named; where that can't be, the exit code says so.
+    static func creating<Value>(_ body: () throws(SyncError) -> Value) throws -> Value {
+        do throws(SyncError) { return try body() } catch {
+            throw CommandFailure(message: error.message, status: .cannotCreate)
+        }
+    }
 }

@@ -26,9 +26,8 @@ struct MetricsTarget {
         case nil: output = .none
         case "-": output = .standardOutput
         case let path?:
-            do throws(SyncError) { output = .file(try ReportFile(configuration.absolute(path))) } catch {
-                throw CommandFailure(message: error.message, status: .cannotCreate)
-            }
+            output = .file(
+                try CommandFailure.creating { () throws(SyncError) in try ReportFile(configuration.absolute(path)) })
         }
         self.command = command
         self.manifests = manifests.map { $0.contains("://") ? SourceURL.redact($0) : $0 }
@@ -41,10 +40,7 @@ struct MetricsTarget {
         switch output {
         case .none: break
         case .standardOutput: Console.write(bytes)
-        case .file(let file):
-            do throws(SyncError) { try file.write(bytes) } catch {
-                throw CommandFailure(message: error.message, status: .cannotCreate)
-            }
+        case .file(let file): try CommandFailure.creating { () throws(SyncError) in try file.write(bytes) }
         }
     }
 

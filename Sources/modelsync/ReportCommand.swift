@@ -27,8 +27,8 @@ struct ReportCommand: ParsableCommand {
             throw CommandFailure(message: error.description, status: ExitStatus(error))
         }
         if html == "-" { return Console.write(page.html) }
-        do throws(SyncError) { try ReportFile(configuration.absolute(html)).write(page.html) } catch {
-            throw CommandFailure(message: error.message, status: .cannotCreate)
+        try CommandFailure.creating { () throws(SyncError) in
+            try ReportFile(configuration.absolute(html)).write(page.html)
         }
         global.console.note("page: \(configuration.absolute(html))")
     }

@@ -96,9 +96,7 @@ struct PlanCommand: AsyncParsableCommand {
         let manager = ModelManager(store: global.store, configuration: configuration)
         let target = try planFile(wanted, configuration)
         let plan = try await manager.plan(wanted)
-        do throws(SyncError) { try target?.write(plan.json(store: manager.store)) } catch {
-            throw CommandFailure(message: error.message, status: .cannotCreate)
-        }
+        try CommandFailure.creating { () throws(SyncError) in try target?.write(plan.json(store: manager.store)) }
         switch format {
         case _ where out == "-", .json: Console.write(plan.json(store: manager.store))
         case .markdown:
@@ -117,9 +115,7 @@ struct PlanCommand: AsyncParsableCommand {
             throw ValidationError("--out needs manifests that can be read again; one is \(what)")
         }
         if out == "-" { return nil }
-        do throws(SyncError) { return try ReportFile(configuration.absolute(out)) } catch {
-            throw CommandFailure(message: error.message, status: .cannotCreate)
-        }
+        return try CommandFailure.creating { () throws(SyncError) in try ReportFile(configuration.absolute(out)) }
     }
 }
 
@@ -145,7 +141,7 @@ struct OnlineText {
         let verdict = check.error == nil ? (check.declaredSize == nil ? "unknown" : "ok") : "failed"
         let size = check.declaredSize.map(HumanFormat.bytes) ?? "-"
         let cells = [(verdict, 8), (check.httpStatus.map(String.init) ?? "-", 4), (size, 8)]
-        let head = cells.map { $0 + String(repeating: " ", count: max(0, $1 - $0.count)) }.joined(separator: " ")
+        let head = cells.map { DisplayText.padded($0, to: $1) }.joined(separator: " ")
         return "\(head) \(check.model)/\(check.path)  \(check.url)"
     }
 }

@@ -177,9 +177,9 @@ enum ModelText {
                 let version = model.version.map(DisplayText.clean) ?? "-"
                 return [model.name.text, version, String(model.files.count), HumanFormat.bytes(model.size)]
             }
-        let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        let widths = (0..<4).map { column in rows.map { DisplayText.width($0[column]) }.max() ?? 0 }
         for row in rows {
-            let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+            let cells = zip(row, widths).map { DisplayText.padded($0, to: $1) }
             Console.print(String(cells.joined(separator: "  ").reversed().drop { $0 == " " }.reversed()))
         }
     }

@@ -50,7 +50,7 @@ demo: release ## applies manifests/demo.yaml, with no network, and shows the rep
 	@python3 -m json.tool $(DEMO_REPORT)
 
 test: setup-tests ## all tests
-	$(SWIFT) test $(BUILD_FLAGS) --disable-xctest
+	@scripts/test $(SWIFT) test $(BUILD_FLAGS) --disable-xctest
 
 check: setup ## format, import rules, size budgets, links, a build without warnings, the library's declarations
 	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_CODE)

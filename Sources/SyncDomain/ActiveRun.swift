@@ -62,7 +62,7 @@ public struct ActiveRun: Sendable, Hashable {
             writer.key("pid")
             writer.integer(processID)
             writer.key("started_at")
-            writer.string(startedAt.description)
+            writer.timestamp(startedAt)
             writer.key("files")
             writer.array { writer in
                 for file in files {

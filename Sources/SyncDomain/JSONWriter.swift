@@ -32,7 +32,11 @@ public struct JSONWriter: Sendable {
     public mutating func string(_ text: String) {
         comma()
         bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 { append(escaped: byte) }
+        if Self.needsEscapes(text.utf8.span) {
+            for byte in text.utf8 { append(escaped: byte) }
+        } else {
+            bytes += text.utf8
+        }
         bytes.append(UInt8(ascii: "\""))
     }
 
@@ -48,10 +52,18 @@ public struct JSONWriter: Sendable {
         guard value.isFinite, abs(value) < 1e15 else { return bytes += Array("null".utf8) }
         let thousandths = Int64((value * 1000).rounded())
         let magnitude = thousandths.magnitude
-        let fraction = String(magnitude % 1000)
-        let sign = thousandths < 0 ? "-" : ""
-        let padding = String(repeating: "0", count: 3 - fraction.utf8.count)
-        bytes += Array("\(sign)\(magnitude / 1000).\(padding)\(fraction)".utf8)
+        if thousandths < 0 { bytes.append(UInt8(ascii: "-")) }
+        bytes += String(magnitude / 1000).utf8
+        bytes.append(UInt8(ascii: "."))
+        bytes.append(digits: Int(magnitude % 1000), 3)
+    }
+
+    /// A moment as a string, as RFC 3339 has it.
+    public mutating func timestamp(_ value: Timestamp) {
+        comma()
+        bytes.append(UInt8(ascii: "\""))
+        value.appendDescription(to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
     }
 
     /// `true` or `false`
@@ -103,6 +115,16 @@ public struct JSONWriter: Sendable {
     private mutating func comma() {
         if needsComma { bytes.append(UInt8(ascii: ",")) }
         needsComma = true
+    }
+
+    private static func needsEscapes(_ text: Span<UInt8>) -> Bool {
+        for index in text.indices {
+            switch text[index] {
+            case 0..<0x20, UInt8(ascii: "\""), UInt8(ascii: "\\"), 0x7F: return true
+            default: continue
+            }
+        }
+        return false
     }
 
     private mutating func append(escaped byte: UInt8) {

@@ -35,9 +35,9 @@ extension SyncReport {
         writer.key("host")
         writer.string(host)
         writer.key("started_at")
-        writer.string(startedAt.description)
+        writer.timestamp(startedAt)
         writer.key("finished_at")
-        writer.string(finishedAt.description)
+        writer.timestamp(finishedAt)
         writer.key("seconds")
         writer.decimal(seconds)
         writer.key("manifests")
@@ -48,7 +48,7 @@ extension SyncReport {
         writer.string(outcome.rawValue)
         guard let oldestVerification else { return }
         writer.key("oldest_verification")
-        writer.string(oldestVerification.description)
+        writer.timestamp(oldestVerification)
     }
 
     private func writeSamples(_ writer: inout JSONWriter) {
@@ -127,7 +127,7 @@ extension TransferStatistics {
         writer.key("bytes_per_second")
         writer.integer(Int64(bytesPerSecond ?? 0))
         writer.key("started_at")
-        writer.string(startedAt.description)
+        writer.timestamp(startedAt)
         writer.key("attempts")
         writer.array { writer in
             for attempt in attempts { attempt.write(to: &writer) }
@@ -141,7 +141,7 @@ extension TransferAttempt {
             writer.key("url")
             writer.string(url)
             writer.key("started_at")
-            writer.string(startedAt.description)
+            writer.timestamp(startedAt)
             writer.key("seconds")
             writer.decimal(seconds)
             writer.key("bytes")

@@ -13,26 +13,43 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
 
     /// RFC 3339, UTC, with milliseconds: `2026-11-20T18:45:00.123Z`.
     public var description: String {
-        let (date, time) = fields
-        let fraction = Self.padded(Int(milliseconds - milliseconds.floorDivided(by: 1000) * 1000), 3)
-        return "\(date.joined(separator: "-"))T\(time.joined(separator: ":")).\(fraction)Z"
+        var bytes: [UInt8] = []
+        appendDescription(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// `20261120T184500Z`: sorts by time and fits in a file's name.
     public var compact: String {
-        let (date, time) = fields
-        return date.joined() + "T" + time.joined() + "Z"
+        var bytes: [UInt8] = []
+        _ = appendSeconds(to: &bytes, dateMark: nil, timeMark: nil)
+        return String(decoding: bytes, as: UTF8.self) + "Z"
     }
 
-    private var fields: (date: [String], time: [String]) {
+    func appendDescription(to bytes: inout [UInt8]) {
+        let fraction = appendSeconds(to: &bytes, dateMark: UInt8(ascii: "-"), timeMark: UInt8(ascii: ":"))
+        bytes.append(UInt8(ascii: "."))
+        bytes.append(digits: fraction, 3)
+        bytes.append(UInt8(ascii: "Z"))
+    }
+
+    /// - Returns: the milliseconds.
+    private func appendSeconds(to bytes: inout [UInt8], dateMark: UInt8?, timeMark: UInt8?) -> Int {
         let seconds = milliseconds.floorDivided(by: 1000)
         let days = seconds.floorDivided(by: 86400)
         let second = Int(seconds - days * 86400)
         let (year, month, day) = Self.civil(fromDays: Int(days))
-        return (
-            [Self.padded(year, 4), Self.padded(month, 2), Self.padded(day, 2)],
-            [Self.padded(second / 3600, 2), Self.padded(second / 60 % 60, 2), Self.padded(second % 60, 2)]
-        )
+        bytes.append(digits: year, 4)
+        for part in [month, day] {
+            if let dateMark { bytes.append(dateMark) }
+            bytes.append(digits: part, 2)
+        }
+        bytes.append(UInt8(ascii: "T"))
+        bytes.append(digits: second / 3600, 2)
+        for part in [second / 60 % 60, second % 60] {
+            if let timeMark { bytes.append(timeMark) }
+            bytes.append(digits: part, 2)
+        }
+        return Int(milliseconds - seconds * 1000)
     }
 
     /// The proleptic Gregorian calendar, counted in eras of 400 years that begin in March, so that the leap day is
@@ -47,10 +64,14 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
         let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
         return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * monthFromMarch + 2) / 5 + 1)
     }
+}
 
-    private static func padded(_ value: Int, _ width: Int) -> String {
-        let text = String(value)
-        return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
+extension [UInt8] {
+    /// Decimal digits, with zeros before them up to that width.
+    mutating func append(digits value: Int, _ width: Int) {
+        let text = String(value).utf8
+        for _ in text.count..<Swift.max(width, text.count) { append(UInt8(ascii: "0")) }
+        self += text
     }
 }
 

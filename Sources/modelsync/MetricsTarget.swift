@@ -36,7 +36,7 @@ struct MetricsTarget {
 
     /// Writes the metrics of a run that has a report.
     func write(_ report: SyncReport, status: ExitStatus) throws {
-        let bytes = report.metrics(exitCode: status.rawValue, manifests: manifests)
+        var bytes: [UInt8] { report.metrics(exitCode: status.rawValue, manifests: manifests) }
         switch output {
         case .none: break
         case .standardOutput: Console.write(bytes)

@@ -35,9 +35,9 @@ import Testing
         try await FaultWorld.with { world in
             server.script("/f.bin", Fault.once { _ in .status(status, retryAfter: httpDate(.now + 100)) })
             try Ending.arrives().expect(of: try await world.fetch(server.url("/f.bin").text), in: world)
-            // To the second, less the time that the answer took.
+            // To the second, less the time that the answer took; time(2), which libcurl asks, may be a tick behind.
             let wait = try #require(world.time.waits.first)
-            #expect(world.time.waits.count == 1 && (.seconds(60)...(.seconds(100))).contains(wait), "\(wait)")
+            #expect(world.time.waits.count == 1 && (.seconds(60)...(.seconds(101))).contains(wait), "\(wait)")
         }
     }
 

@@ -217,6 +217,10 @@ public final class DiskStore: ModelStoring {
     /// its share of the lock.
     public func mayClean() -> Bool { (try? useLock?.tryLock(exclusive: true)) ?? false }
 
+    /// Gives back the share of the lock. To be called when nothing is to be changed any more: the last reference may be that of
+    /// a thread which goes later, and whoever cleans the store next would find it in use.
+    public func endUse() { useLock?.unlock() }
+
     /// Where times can't be set the file has no seal, and is hashed again at each look: slower, never wrong.
     func setSeal(of digest: SHA256Digest, on file: OpenFile) {
         do throws(SystemFailure) { try file.setModified(seconds: Seal.seconds(for: digest)) } catch {

@@ -107,6 +107,7 @@ public struct ModelManager: Sendable {
         _ manifest: Manifest, _ command: String, prune: Bool, _ control: RunControl, _ saved: SavedPlan? = nil
     ) async throws(SyncError) -> (report: SyncReport, staleness: String?) {
         let store = try open(.change)
+        defer { store.endUse() }
         let manifest = prune ? try await pruned(manifest, in: store) : manifest
         let transport = try configuration.makeTransport(hosts: manifest.hosts)
         let thread = TaskThread(name: "engine")
@@ -198,6 +199,7 @@ public struct ModelManager: Sendable {
     /// - Throws: `store.io` for a name that the store does not have, before anything is changed; the store's failures.
     public func remove(_ names: [ModelName]) async throws(SyncError) -> Cleaning {
         let store = try open(.change)
+        defer { store.endUse() }
         let known = try await store.names()
         for name in names where !known.contains(name) {
             throw SyncError(
@@ -233,7 +235,11 @@ public struct ModelManager: Sendable {
     /// Takes everything out of the store but files that no manifest knows.
     ///
     /// - Throws: `store.locked` while another process uses it; the store's failures.
-    public func clear() async throws(SyncError) -> Cleaning { try await open(.clean).clear() }
+    public func clear() async throws(SyncError) -> Cleaning {
+        let store = try open(.clean)
+        defer { store.endUse() }
+        return try await store.clear()
+    }
 
     /// Takes out of the store what nothing needs: blobs that no applied model and none of `manifest` has, unfinished
     /// downloads that were given up, what crashes left.
@@ -250,6 +256,7 @@ public struct ModelManager: Sendable {
         keeping manifest: Manifest? = nil, olderThan: Duration? = nil, isDryRun: Bool = false
     ) async throws(SyncError) -> Cleaning {
         let store = try open(isDryRun ? .inspect : .clean)
+        defer { store.endUse() }
         let kept = Set(manifest?.models.flatMap { $0.files.map(\.sha256) } ?? [])
         let rule = GarbageRule(
             kept: kept, olderThanSeconds: olderThan?.components.seconds, now: clock.wall().milliseconds / 1000)

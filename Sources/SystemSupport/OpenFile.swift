@@ -1,11 +1,13 @@
 internal import CLinux
 internal import Glibc
+internal import Synchronization
 
 /// An open file, closed when the last reference goes. Reads and writes are positioned, so any thread may make them.
 public final class OpenFile: Sendable {
     /// For messages.
     public let path: String
     let descriptor: Int32
+    private let isLocked = Atomic(false)
 
     /// Takes ownership of the descriptor.
     init(descriptor: Int32, path: String) {
@@ -14,6 +16,8 @@ public final class OpenFile: Sendable {
     }
 
     deinit {
+        // A process that is being spawned just now has a copy of the descriptor, and close(2) would leave it the lock.
+        if isLocked.load(ordering: .relaxed) { unlock() }
         // Data is made durable by `synchronize`; what close(2) could still report is of no file that matters.
         _ = close(descriptor)
     }
@@ -169,11 +173,14 @@ public final class OpenFile: Sendable {
         guard futimens(descriptor, nil) == 0 else { throw .last("futimens", path) }
     }
 
-    /// Takes the file's lock (flock(2)): the kernel drops it when the last reference goes, or the process dies.
+    /// Takes the file's lock (flock(2)): it goes with the last reference, or with the process.
     ///
     /// - Returns: false if another open file holds it in a way that excludes this.
     public func tryLock(exclusive: Bool) throws(SystemFailure) -> Bool {
-        if uninterrupted({ flock(descriptor, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) }) == 0 { return true }
+        if uninterrupted({ flock(descriptor, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) }) == 0 {
+            isLocked.store(true, ordering: .relaxed)
+            return true
+        }
         if errno == EWOULDBLOCK { return false }
         // Some network file systems have no locks: turns can't be taken there, and the worst is a file fetched twice.
         if errno == ENOLCK || errno == EOPNOTSUPP || errno == EINVAL { return true }
@@ -182,13 +189,16 @@ public final class OpenFile: Sendable {
 
     /// As ``tryLock(exclusive:)``, waiting; blocks the thread.
     public func lock(exclusive: Bool) throws(SystemFailure) {
-        if uninterrupted({ flock(descriptor, exclusive ? LOCK_EX : LOCK_SH) }) == 0 { return }
+        if uninterrupted({ flock(descriptor, exclusive ? LOCK_EX : LOCK_SH) }) == 0 {
+            return isLocked.store(true, ordering: .relaxed)
+        }
         if errno == ENOLCK || errno == EOPNOTSUPP || errno == EINVAL { return }
         throw .last("flock", path)
     }
 
     /// Gives the lock back before the file is closed.
     public func unlock() {
+        isLocked.store(false, ordering: .relaxed)
         _ = flock(descriptor, LOCK_UN)
     }
 }

@@ -21,6 +21,7 @@ struct CleaningTests {
             let path = folder.appending("store")
             do {
                 let store = try DiskStore(path: path, access: .change)
+                defer { store.endUse() }
                 let world = StoreWorld(store: store, folder: folder)
                 try await world.bring(try modelOf("kind/a", ["d/one": one, "two": two]), one, two)
                 try await world.bring(try modelOf("kind/b", ["one": one]))

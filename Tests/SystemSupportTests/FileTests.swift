@@ -25,6 +25,25 @@ struct FileTests {
         }
     }
 
+    /// As a process has one that another thread is spawning, until its exec closes it.
+    @Test func aCopyOfTheDescriptorKeepsNoLock() throws {
+        try TemporaryFolder.withNow { temporary in
+            let folder = try Folder.open(temporary.path)
+            var first: OpenFile? = try folder.file("lock", .readWriteCreate)
+            let second = try folder.file("lock", .readWrite)
+            for isWaited in [false, true] {
+                if isWaited { try first?.lock(exclusive: true) } else { _ = try first?.tryLock(exclusive: true) }
+                let copy = dup(try #require(first).descriptor)
+                defer { close(copy) }
+                #expect(try !second.tryLock(exclusive: true))
+                first = nil
+                #expect(try second.tryLock(exclusive: true))
+                second.unlock()
+                first = try folder.file("lock", .readWrite)
+            }
+        }
+    }
+
     @Test func whoWaitsForALockGetsItWhenItIsGivenBack() throws {
         try TemporaryFolder.withNow { temporary in
             let folder = try Folder.open(temporary.path)

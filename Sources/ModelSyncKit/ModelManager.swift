@@ -391,14 +391,14 @@ private struct ReportBuilder {
             let (plan, results, notes) = try await body()
             report.results = results
             report.notes = notes
-            report.bytesVerified = plan.bytesVerified + report.bytesFetched(of: results)
+            report.bytesVerified = plan.bytesVerified + report.bytesFetched
         } catch {
             report.error = error
         }
-        let hasCancelled = report.results.contains { $0.outcome == .cancelled }
-        if Task.isCancelled || report.error?.code == .cancelled || hasCancelled {
+        let counts = report.counts
+        if Task.isCancelled || report.error?.code == .cancelled || counts[.cancelled] != nil {
             report.outcome = .cancelled
-        } else if report.error != nil || !report.results.allSatisfy(\.isSuccess) {
+        } else if report.error != nil || counts.keys.contains(where: { !$0.isSuccess }) {
             report.outcome = .failed
         }
         report.finishedAt = clock.wall()
@@ -410,7 +410,5 @@ private struct ReportBuilder {
 
 extension SyncReport {
     /// What was fetched and committed was hashed whole.
-    fileprivate func bytesFetched(of results: [DownloadResult]) -> Int64 {
-        results.reduce(0) { $0 + ($1.transfer != nil && $1.isSuccess ? $1.size : 0) }
-    }
+    fileprivate var bytesFetched: Int64 { sum { $0.transfer != nil && $0.isSuccess ? $0.size : 0 } }
 }

@@ -219,18 +219,24 @@ public struct SyncReport: Sendable {
     /// How many results have each outcome.
     public var counts: [ResultOutcome: Int] {
         var out: [ResultOutcome: Int] = [:]
-        for result in results { out[result.outcome, default: 0] += 1 }
+        for index in results.indices { out[results[index].outcome, default: 0] += 1 }
         return out
     }
 
     /// Bytes that came over the network.
-    public var bytesDownloaded: Int64 { results.reduce(0) { $0 + ($1.transfer?.bytesDownloaded ?? 0) } }
+    public var bytesDownloaded: Int64 { sum { $0.transfer?.bytesDownloaded ?? 0 } }
 
     /// Bytes of unfinished downloads that were used.
-    public var bytesResumed: Int64 { results.reduce(0) { $0 + ($1.transfer?.bytesResumed ?? 0) } }
+    public var bytesResumed: Int64 { sum { $0.transfer?.bytesResumed ?? 0 } }
 
     /// Bytes that were here already and had not to be fetched.
-    public var bytesReused: Int64 {
-        results.reduce(0) { $0 + ([.kept, .linked].contains($1.outcome) ? $1.size : 0) }
+    public var bytesReused: Int64 { sum { $0.outcome == .kept || $0.outcome == .linked ? $0.size : 0 } }
+
+    /// The sum over all results. In place: each copy of a result counts references up and down.
+    package func sum(_ bytes: (borrowing DownloadResult) -> Int64) -> Int64 {
+        let results = results.span
+        var total: Int64 = 0
+        for index in results.indices { total += bytes(results[index]) }
+        return total
     }
 }

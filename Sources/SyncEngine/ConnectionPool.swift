@@ -78,11 +78,26 @@ final class ConnectionPool: Sendable {
     /// - Throws: `CancellationError`; nothing is counted then.
     func enter(_ key: HostKey?) async throws {
         guard let key else { return }
-        let id = state.withLock { state in
+        try Task.checkCancellation()
+        let id: Int? = state.withLock { state in
+            if hasRoom(key, &state) {
+                count(key, &state)
+                return nil
+            }
             state.lastID += 1
             return state.lastID
         }
-        let isCounted = await withTaskCancellationHandler {
+        if let id, !(await wait(id, for: key)) { throw CancellationError() }
+        do { try await waitWhileHeld(key) } catch {
+            leave(key)
+            throw error
+        }
+    }
+
+    /// - Returns: whether a connection is counted: not where the task was cancelled first.
+    private func wait(_ id: Int, for key: HostKey) async -> Bool {
+        defer { state.withLock { _ = $0.cancelled.remove(id) } }
+        return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let answer: Bool? = state.withLock { state in
                     if state.cancelled.contains(id) { return false }
@@ -104,12 +119,6 @@ final class ConnectionPool: Sendable {
                 return state.waiters.remove(at: index)
             }
             waiter?.continuation.resume(returning: false)
-        }
-        state.withLock { _ = $0.cancelled.remove(id) }
-        guard isCounted else { throw CancellationError() }
-        do { try await waitWhileHeld(key) } catch {
-            leave(key)
-            throw error
         }
     }
 

@@ -9,8 +9,6 @@ struct Executor {
     let options: RunOptions
     let observer: any SyncObserver
     let control: RunControl
-    /// Where fetches run.
-    let taskExecutor: (any TaskExecutor)?
 
     /// What happened, by the plan's indices.
     struct Record {
@@ -82,7 +80,7 @@ struct Executor {
 
     private func fetch(_ index: Int, for models: [ModelName]) async -> FetchOutcome {
         let (job, fetcher) = (job(index), fetcher)
-        return await control.run(index, for: models, on: taskExecutor) { await fetcher.run(job) }
+        return await control.run(index, for: models) { await fetcher.run(job) }
             ?? FetchOutcome(error: .cancelled(job.subject))
     }
 

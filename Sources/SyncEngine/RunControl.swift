@@ -4,9 +4,13 @@ internal import Synchronization
 /// Cancels single models of a run while the others go on. For one run; safe to use from any thread, before, while and after it
 /// runs.
 public final class RunControl: Sendable {
-    private struct Fetch {
-        var models: [ModelName]
-        var cancel: @Sendable () -> Void
+    /// A task that runs: the entry goes before the task ends, under the lock.
+    @safe private struct Fetch: @unchecked Sendable {
+        let models: [ModelName]
+        let task: UnsafeCurrentTask
+
+        /// Also from another task, as those of `Task` (UnsafeCurrentTask's documentation).
+        func cancel() { unsafe task.cancel() }
     }
 
     private struct State {
@@ -21,11 +25,9 @@ public final class RunControl: Sendable {
             !models.isEmpty && models.allSatisfy(cancelled.contains)
         }
 
-        /// What ends the fetches that nobody wants any more.
-        mutating func takeUnwanted() -> [@Sendable () -> Void] {
-            let unwanted = fetches.filter { areCancelled($0.value.models) }
-            for id in unwanted.keys { fetches[id] = nil }
-            return unwanted.values.map(\.cancel)
+        /// Ends the fetches that nobody wants any more.
+        func cancelUnwanted() {
+            for fetch in fetches.values where areCancelled(fetch.models) { fetch.cancel() }
         }
     }
 
@@ -40,25 +42,23 @@ public final class RunControl: Sendable {
     /// - Returns: whether the model had something left to do: false if the run does not have it, or has done with it. True if the
     ///   run does not know its models yet.
     @discardableResult public func cancel(_ model: ModelName) -> Bool {
-        let (isPending, unwanted) = state.withLock { state -> (Bool, [@Sendable () -> Void]) in
-            if let pending = state.pending, !pending.contains(model) { return (false, []) }
-            guard state.cancelled.insert(model).inserted else { return (true, []) }
-            return (true, state.takeUnwanted())
+        state.withLock { state in
+            if let pending = state.pending, !pending.contains(model) { return false }
+            if state.cancelled.insert(model).inserted { state.cancelUnwanted() }
+            return true
         }
-        for cancel in unwanted { cancel() }
-        return isPending
     }
 
     /// Cancels every model that has something left to do.
     ///
     /// - Returns: these models, by name; none if the run does not know them yet.
     @discardableResult public func cancelAll() -> [ModelName] {
-        let (models, unwanted) = state.withLock { state in
+        let models = state.withLock { state in
             state.isAllCancelled = true
             state.cancelled.formUnion(state.pending ?? [])
-            return (state.pending ?? [], state.takeUnwanted())
+            state.cancelUnwanted()
+            return state.pending ?? []
         }
-        for cancel in unwanted { cancel() }
         return models.sorted()
     }
 
@@ -86,27 +86,23 @@ public final class RunControl: Sendable {
 
     func isCancelled(_ model: ModelName) -> Bool { state.withLock { $0.cancelled.contains(model) } }
 
-    /// Runs the work of one fetch so that it is cancelled with the last of the models that want it, and with the caller's task.
+    /// Runs the work of one fetch, in a task of its own: it is cancelled with the last of the models that want it.
     ///
     /// - Returns: nil if they were all cancelled before: nothing was begun.
     func run<Value: Sendable>(
-        _ fetch: Int, for models: [ModelName], on executor: (any TaskExecutor)?,
-        _ work: @escaping @Sendable () async -> Value
+        _ fetch: Int, for models: [ModelName], _ work: () async -> Value
     ) async -> Value? {
-        if state.withLock({ $0.areCancelled(models) }) { return nil }
-        // Not a child: those can only be cancelled all together.
-        let task = Task(executorPreference: executor) { await work() }
-        let isLate = state.withLock { state in
-            if state.areCancelled(models) { return true }
-            state.fetches[fetch] = Fetch(models: models) { task.cancel() }
-            return false
+        let isWanted = unsafe withUnsafeCurrentTask { task in
+            guard let task = unsafe task else { return true }
+            let entry = unsafe Fetch(models: models, task: task)
+            return state.withLock { state in
+                if state.areCancelled(models) { return false }
+                state.fetches[fetch] = entry
+                return true
+            }
         }
-        if isLate { task.cancel() }
+        guard isWanted else { return nil }
         defer { state.withLock { $0.fetches[fetch] = nil } }
-        return await withTaskCancellationHandler {
-            await task.value
-        } onCancel: {
-            task.cancel()
-        }
+        return await work()
     }
 }

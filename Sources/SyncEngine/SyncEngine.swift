@@ -58,8 +58,7 @@ public struct SyncEngine: Sendable {
             store: store, transport: transport, clock: clock, options: options, observer: observer, pool: pool,
             turns: Turns(options.jobs))
         let executor = Executor(
-            plan: plan, store: store, fetcher: fetcher, options: options, observer: observer, control: control,
-            taskExecutor: taskExecutor)
+            plan: plan, store: store, fetcher: fetcher, options: options, observer: observer, control: control)
         // Else each step of each file would wake a thread of the shared pool.
         let record = await withTaskExecutorPreference(taskExecutor) { await executor.run() }
         // Of the last run alone: who was not asked, because others were there, is asked again the time after.
@@ -97,13 +96,13 @@ public struct SyncEngine: Sendable {
 
     /// Fetched files were told of as they ended: again only where something else came of them.
     private func tell(_ plan: SyncPlan, _ results: [DownloadResult], _ record: Executor.Record) {
-        for (index, result) in results.enumerated() where result.outcome != .kept {
+        for index in results.indices where results[index].outcome != .kept {
             if index < plan.items.count, let fetch = plan.items[index].fetch, plan.fetches[fetch].item == index,
-                let fetched = record.fetches[fetch], fetched.outcome(of: plan.items[index]) == result.outcome
+                let fetched = record.fetches[fetch], fetched.outcome(of: plan.items[index]) == results[index].outcome
             {
                 continue
             }
-            observer.observe(.finished(result))
+            observer.observe(.finished(results[index]))
         }
     }
 

@@ -2,12 +2,27 @@ internal import Synchronization
 
 /// A bound on how many do something at once; who asks first is first. Safe to use from any task.
 final class Turns: Sendable {
+    private typealias Waiter = (id: Int, continuation: CheckedContinuation<Bool, Never>)
+
     private struct State {
         var free: Int
-        var waiters: [(id: Int, continuation: CheckedContinuation<Bool, Never>)] = []
+        /// Who came last is at the end of `coming`; who is next at the end of `going`, which is filled from it when it is empty:
+        /// hundreds may wait, and to take the first of one array would move all others.
+        var coming: [Waiter] = []
+        var going: [Waiter] = []
         /// Waiters whose task was cancelled before they waited.
         var cancelled: Set<Int> = []
         var lastID = 0
+
+        mutating func next() -> Waiter? {
+            if going.isEmpty { (coming, going) = ([], coming.reversed()) }
+            return going.popLast()
+        }
+
+        mutating func remove(_ id: Int) -> Waiter? {
+            if let index = coming.firstIndex(where: { $0.id == id }) { return coming.remove(at: index) }
+            return going.firstIndex { $0.id == id }.map { going.remove(at: $0) }
+        }
     }
 
     private let state: Mutex<State>
@@ -30,20 +45,18 @@ final class Turns: Sendable {
                         state.free -= 1
                         return true
                     }
-                    state.waiters.append((id, continuation))
+                    state.coming.append((id, continuation))
                     return nil
                 }
                 if let answer { continuation.resume(returning: answer) }
             }
         } onCancel: {
-            let waiter: CheckedContinuation<Bool, Never>? = state.withLock { state in
-                guard let index = state.waiters.firstIndex(where: { $0.id == id }) else {
-                    state.cancelled.insert(id)
-                    return nil
-                }
-                return state.waiters.remove(at: index).continuation
+            let waiter: Waiter? = state.withLock { state in
+                let waiter = state.remove(id)
+                if waiter == nil { state.cancelled.insert(id) }
+                return waiter
             }
-            waiter?.resume(returning: false)
+            waiter?.continuation.resume(returning: false)
         }
         state.withLock { _ = $0.cancelled.remove(id) }
         return hasTurn
@@ -51,14 +64,12 @@ final class Turns: Sendable {
 
     /// Gives a turn back.
     func leave() {
-        let waiter: CheckedContinuation<Bool, Never>? = state.withLock { state in
-            if state.waiters.isEmpty {
-                state.free += 1
-                return nil
-            }
-            return state.waiters.removeFirst().continuation
+        let waiter: Waiter? = state.withLock { state in
+            let waiter = state.next()
+            if waiter == nil { state.free += 1 }
+            return waiter
         }
-        waiter?.resume(returning: true)
+        waiter?.continuation.resume(returning: true)
     }
 }
 

@@ -19,6 +19,7 @@ struct FailureSummary {
     private(set) var hints: [String] = []
 
     init(_ report: SyncReport) {
+        if report.outcome == .ok { return }
         var known: [String: Int] = [:]
         for result in report.results where result.outcome == .failed {
             guard let error = result.error else { continue }

@@ -15,8 +15,9 @@ extension AcceptanceTests.NetworkFlags {
             let run = try await world.apply(manifest, "--limit-rate", "1M")
             let time = ContinuousClock.now - start
             #expect(run.result.exitCode == 0, "\(run)")
-            // More is for a machine that is busy; less would be a broken promise.
-            #expect(time >= .seconds(1.9) && time < .seconds(4), "\(time)")
+            // Less would be a broken promise. The time has the program's start in it and the checks of its report: how much
+            // more it is a busy machine decides.
+            #expect(time >= .seconds(1.9) && time < .seconds(60), "\(time)")
         }
     }
 

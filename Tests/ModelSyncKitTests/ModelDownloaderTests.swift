@@ -141,12 +141,21 @@ private final class Values<Value: Sendable>: Sendable {
     @Test func cancellingOneModelLetsTheOthersArrive() async throws {
         try await Served.with { served in
             let manifest = try await served.stalling()
+            // Slowly at first: progress is told while bytes come, and not of those that come within half a second.
+            served.server.script("/a") { request, attempt in
+                let whole = FaultServer.Response.file(bytes(60_000, 1), etag: "\"v1\"", for: request)
+                return attempt == 1 ? whole.stalled(at: 30_000).dripping(100, everyMicroseconds: 20_000) : whole
+            }
             async let ended = served.downloader.download(manifest)
-            await served.server.wait { $0.stalls == 2 }
+            // What the server has sent may be on its way: that the download has some of it, it must say itself.
+            try await eventually("bytes of one are here, and two is stalled") {
+                served.server.recording.stalls > 0
+                    && served.downloader.activeDownloads.contains { $0.model == "one" && $0.bytes > 0 }
+            }
             let (one, three) = (try ModelName("one"), try ModelName("three"))
             #expect(served.downloader.cancel(one))
             #expect(!served.downloader.cancel(three))
-            await served.server.wait { $0.abandoned == 1 }
+            await served.server.wait { $0.openConnections == 1 }
             served.server.release()
             let report = try await ended
             #expect(report.outcome == .cancelled)

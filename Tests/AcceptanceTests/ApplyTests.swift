@@ -185,22 +185,21 @@ extension AcceptanceTests.Applying {
     @Test func anUpdateIsSeenWholeOrNotAtAll() async throws {
         try await World.served { world, server in
             let old = [try world.document("a1", 5_000, seed: 1), try world.document("b1", 6_000, seed: 2)]
-            let new = [try world.document("a2", 5_000, seed: 3), try world.document("b2", 12 << 20, seed: 4)]
-            func manifest(_ documents: [Document], _ base: String) throws -> String {
-                try world.manifest(
-                    .init("m/one", files: zip(documents, ["a", "b"]).map { $0.file(base, path: $1) }))
+            let new = [try world.document("a2", 5_000, seed: 3), try world.document("b2", 4 << 20, seed: 4)]
+            func manifest(_ documents: [Document], _ bases: [String]) throws -> String {
+                let files = documents.indices.map { documents[$0].file(bases[$0], path: ["a", "b"][$0]) }
+                return try world.manifest(.init("m/one", files: files))
             }
-            #expect(try await world.apply(manifest(old, server.http)).result.exitCode == 0)
+            #expect(try await world.apply(manifest(old, [server.http, server.http])).result.exitCode == 0)
 
-            try server.setSlow(true)
-            let update = try world.startApply(try manifest(new, server.http + "/slow"))
-            try await eventually("half of the update is here") {
-                if update.program.process.status != nil { throw ToolFailure("the update ended too soon") }
-                return world.partialBytes > 2 << 20
+            let stalling = try world.stalling(new[1], at: 3 << 20)
+            let update = try world.startApply(try manifest(new, [server.http, stalling.http]))
+            try await update.program.wait(until: "one file and half of the other are here") {
+                world.partialBytes > 2 << 20 && FileManager.default.fileExists(atPath: world.blob(new[0]))
             }
             try world.expectInPlace(old[0], "m/one", "a")
             try world.expectInPlace(old[1], "m/one", "b")
-            try server.setSlow(false)
+            stalling.release()
             let run = try await update.finish()
             #expect(run.result.exitCode == 0, "\(run)")
             #expect(run.report.names("updated") == ["m/one/a", "m/one/b"])

@@ -63,15 +63,16 @@ extension AcceptanceTests.Lockless {
     }
 
     @Test func whatACancelledRunHasFetchedIsGoneOnFrom() async throws {
-        try await World.served { world, nginx in
+        try await World.with { world in
             let document = try world.document("large.bin", 8_000_000, seed: 1)
-            let manifest = try world.manifest(.init("m/one", files: [document.file(nginx.http)]))
+            let server = try world.stalling(document, at: 4_000_000)
+            let manifest = try world.manifest(.init("m/one", files: [document.file(server.http)]))
             let lockless = withoutLocks(world)
-            let run = try lockless.startApply(manifest, ["--limit-rate", "2M"])
-            while world.partialBytes < 2_000_000 { await Task.yield() }
-            run.program.signal(SIGINT)
+            let run = try lockless.startApply(manifest)
+            try await run.program.signal(SIGINT, when: "a quarter is here") { world.partialBytes >= 2_000_000 }
             let ended = try await run.finish()
             #expect(ended.result.exitCode == 130, "\(ended)")
+            server.release()
             let next = try await lockless.apply(manifest)
             #expect(next.result.exitCode == 0 && (next.report.summary["bytes_resumed"] ?? 0) >= 2_000_000, "\(next)")
             try world.expectInPlace(document, "m/one")

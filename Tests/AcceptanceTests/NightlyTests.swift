@@ -65,12 +65,12 @@ extension AcceptanceTests {
             }
         }
 
-        @Test(.needsNginx) func aRunThatIsEndedBySystemdSaysSoInItsMetrics() async throws {
-            try await World.served { world, server in
-                let document = try world.document("f.bin", 24 << 20, seed: 1)
-                let manifest = try world.manifest(.init("m/one", files: [document.file(server.http + "/slow")]))
+        @Test func aRunThatIsEndedBySystemdSaysSoInItsMetrics() async throws {
+            try await World.with { world in
+                let document = try world.document("f.bin", 4 << 20, seed: 1)
+                let server = try world.stalling(document, at: 2 << 20)
+                let manifest = try world.manifest(.init("m/one", files: [document.file(server.http)]))
                 let metrics = world.folder.appending("m.prom")
-                try server.setSlow(true)
                 let started = try world.startApply(manifest, ["--metrics", metrics])
                 try await started.program.signal(SIGTERM, when: "bytes are coming") { world.partialBytes >= 1 << 20 }
                 #expect(await started.program.wait().exitCode == 143)

@@ -63,6 +63,18 @@ struct World: Sendable {
         }
     }
 
+    /// A server with that document alone, which sends so many bytes of it, and nothing after them until it is released: a run
+    /// is still at it, however long the test takes for what it does meanwhile.
+    func stalling(_ document: Document, at byte: Int) throws -> FaultServer {
+        let contents = FileManager.default.contents(atPath: documents + "/" + document.name)
+        let bytes = [UInt8](try #require(contents))
+        let server = try FaultServer()
+        server.script("/" + document.name) { request, _ in
+            .file(bytes, etag: "\"v1\"", for: request).stalled(at: max(0, byte - (request.rangeStart ?? 0)))
+        }
+        return server
+    }
+
     func document(_ name: String, _ count: Int, seed: UInt64) throws -> Document {
         let path = try folder.write(Payload.bytes(count, seed: seed), to: "documents/" + name)
         return Document(name: name, size: count, sha256: try Payload.sha256(ofFile: path))
@@ -113,6 +125,11 @@ struct World: Sendable {
     }
 
     private var newReport: String { folder.appending("report-\(UUID().uuidString).json") }
+}
+
+extension FaultServer {
+    /// What comes before a path, with no slash at the end, as nginx's.
+    var http: String { "http://127.0.0.1:\(port)" }
 }
 
 /// An apply that is running.

@@ -89,16 +89,23 @@ public struct RunningProgram: Sendable {
 
     public func signal(_ number: Int32) { process.signal(number) }
 
-    /// Sends the signal as soon as the condition holds.
+    /// Waits until the condition holds.
     ///
     /// - Throws: ``ToolFailure`` when the program ended first, with what it said.
-    public func signal(_ number: Int32, when what: String, _ condition: () throws -> Bool) async throws {
+    public func wait(until what: String, _ condition: () throws -> Bool) async throws {
         try await eventually(what) {
             if let status = process.status {
                 throw ToolFailure("\(status) before: \(what)\n\(standardErrorSoFar)")
             }
             return try condition()
         }
+    }
+
+    /// Sends the signal as soon as the condition holds.
+    ///
+    /// - Throws: as ``wait(until:_:)``.
+    public func signal(_ number: Int32, when what: String, _ condition: () throws -> Bool) async throws {
+        try await wait(until: what, condition)
         process.signal(number)
     }
 

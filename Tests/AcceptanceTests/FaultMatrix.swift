@@ -66,7 +66,8 @@ extension Fault {
     private static let size = FaultWorld.size
     private static let cut = FaultWorld.cut
     private static let attempts = FaultWorld.attempts
-    private static let quick = Duration.seconds(1)
+    /// A right answer whose first byte is so late counts as one more stall, and as one more request.
+    private static let quick = Duration.seconds(4)
 
     /// Connections that end, break or bring nothing.
     static let connections: [Fault] = [

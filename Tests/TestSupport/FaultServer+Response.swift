@@ -139,6 +139,12 @@ public struct FaultResponse: Sendable {
         with { $0.drip = (bytes, pause) }
     }
 
+    /// Goes out as it is, and is not long.
+    var isShort: Bool {
+        (framing == .length(nil) || framing == .length(body.count)) && fault == nil && drip == nil && !isEndless
+            && body.count <= 16 << 10
+    }
+
     private func with(_ change: (inout FaultResponse) -> Void) -> FaultResponse {
         var response = self
         change(&response)

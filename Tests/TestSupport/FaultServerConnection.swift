@@ -57,9 +57,16 @@ struct FaultConnection {
     private func answer(_ request: FaultRequest, _ response: FaultResponse) -> Bool {
         if response.isMute { return false }
         if response.isSilent && !core.stall(socket) { return false }
-        guard send(response.prelude), send(head(response)) else { return false }
-        if request.method == "HEAD" || response.status == 204 || response.status == 304 { return true }
-        return sendBody(response) && !response.isLast
+        let hasBody = request.method != "HEAD" && response.status != 204 && response.status != 304
+        let head = response.prelude + self.head(response)
+        guard hasBody else { return send(head) }
+        if response.isShort {
+            // At once: a client that does not want the body waits no longer than a moment for it, and gives the connection up.
+            guard send(head + response.body) else { return false }
+            core.record { $0.bodyBytesSent += Int64(response.body.count) }
+            return !response.isLast
+        }
+        return send(head) && sendBody(response) && !response.isLast
     }
 
     private func head(_ response: FaultResponse) -> [UInt8] {

@@ -19,7 +19,7 @@ public final class CuttingProxy: Sendable {
     ///   - count: how many connections are cut, the first ones; all if nil.
     /// - Throws: ``ToolFailure`` if there is no socket to be had.
     public init(to target: UInt16, cuttingAfter bytes: Int?, connections count: Int? = nil) throws {
-        let listener = try LoopbackListener()
+        let listener = try LoopbackSocket()
         guard listen(listener.descriptor, 64) == 0 else { throw ToolFailure("listen: errno \(errno)") }
         port = listener.port
         relay = Relay(listener: listener, target: target, bytes: bytes, count: count)
@@ -36,7 +36,7 @@ public final class CuttingProxy: Sendable {
 private final class Relay: Sendable {
     /// Looked at every few milliseconds.
     let isStopped = Atomic(false)
-    private let listener: LoopbackListener
+    private let listener: LoopbackSocket
     private let target: UInt16
     private let bytes: Int?
     private let count: Int?
@@ -48,12 +48,12 @@ private final class Relay: Sendable {
         var left: Int
 
         func close() {
-            Glibc.close(client)
-            Glibc.close(server)
+            LoopbackSocket.end(client)
+            LoopbackSocket.end(server)
         }
     }
 
-    init(listener: LoopbackListener, target: UInt16, bytes: Int?, count: Int?) {
+    init(listener: LoopbackSocket, target: UInt16, bytes: Int?, count: Int?) {
         self.listener = listener
         self.target = target
         self.bytes = bytes
@@ -85,12 +85,10 @@ private final class Relay: Sendable {
     }
 
     private func accept(cuts: Bool) -> Pair? {
-        let client = Glibc.accept(listener.descriptor, nil, nil)
+        let client = LoopbackSocket.accept(listener.descriptor)
         guard client >= 0 else { return nil }
-        // A program that the test starts must not keep the connection open.
-        _ = fcntl(client, F_SETFD, FD_CLOEXEC)
         guard let server = try? LoopbackClient.connect(port: target) else {
-            close(client)
+            LoopbackSocket.end(client)
             return nil
         }
         return Pair(client: client, server: server, left: cuts ? bytes ?? 0 : .max)

@@ -48,11 +48,9 @@ final class FaultServerCore: Sendable {
     func start() {
         spawn { [self] in
             while true {
-                let socket = accept(listener, nil, nil)
+                let socket = LoopbackSocket.accept(listener)
                 if socket < 0 && (errno == EINTR || errno == ECONNABORTED) { continue }
                 if socket < 0 { return }
-                // A program that the test starts must not keep the connection open.
-                _ = fcntl(socket, F_SETFD, FD_CLOEXEC)
                 guard opened(socket) else { return }
                 spawn { [self] in
                     FaultConnection(socket, self).serve()
@@ -156,7 +154,7 @@ final class FaultServerCore: Sendable {
 
     private func closed(_ socket: Int32) {
         state.withLock { _ = $0.open.remove(socket) }
-        close(socket)
+        LoopbackSocket.end(socket)
         record { $0.openConnections -= 1 }
     }
 

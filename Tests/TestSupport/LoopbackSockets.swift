@@ -1,11 +1,13 @@
 import Glibc
 
-/// A TCP socket that listens on a free port of the loopback, for as long as the port is to be held.
-struct LoopbackListener: Sendable {
-    let port: UInt16
+/// A free port of the loopback, held by a TCP socket until it is closed: nobody else gets it, and who connects to it is refused
+/// unless the socket listens.
+public struct LoopbackSocket: Sendable {
+    public let port: UInt16
     let descriptor: Int32
 
-    init() throws {
+    /// - Throws: ``ToolFailure`` if there is no socket to be had.
+    public init() throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw ToolFailure("no socket: errno \(errno)") }
         var address = LoopbackClient.address(port: 0)
@@ -23,7 +25,28 @@ struct LoopbackListener: Sendable {
         port = UInt16(bigEndian: address.sin_port)
     }
 
-    func close() { Glibc.close(descriptor) }
+    public func close() { Glibc.close(descriptor) }
+
+    /// accept4(2) with SOCK_CLOEXEC: a program that a test starts meanwhile must not keep the connection open. By its name, since
+    /// glibc declares it for _GNU_SOURCE alone.
+    static func accept(_ listener: Int32) -> Int32 {
+        typealias Call =
+            @convention(c) (
+                Int32, UnsafeMutablePointer<sockaddr>?, UnsafeMutablePointer<socklen_t>?, Int32
+            ) -> Int32
+        guard let symbol = dlsym(nil, "accept4") else { preconditionFailure("this libc has no accept4") }
+        return unsafeBitCast(symbol, to: Call.self)(listener, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
+    }
+
+    /// Ends a connection. Not by close(2) alone: a program that is just being started has the socket, too, until its exec(2).
+    static func end(_ connection: Int32) {
+        var linger = linger(l_onoff: 0, l_linger: 0)
+        var size = socklen_t(MemoryLayout.size(ofValue: linger))
+        getsockopt(connection, SOL_SOCKET, SO_LINGER, &linger, &size)
+        // One that is to be reset is, by close(2): after an orderly end it could not be any more.
+        if linger.l_onoff == 0 { shutdown(connection, Int32(SHUT_RDWR)) }
+        Glibc.close(connection)
+    }
 }
 
 /// The least of an HTTP client, for asking a test's server something that is not the program's doing.

@@ -15,7 +15,7 @@ struct NginxConfiguration {
         /// Ports that were free a moment ago, all different.
         static func free() throws -> Ports {
             // All are held until all are known.
-            let listeners = try (0..<8).map { _ in try LoopbackListener() }
+            let listeners = try (0..<8).map { _ in try LoopbackSocket() }
             let ports = listeners.map(\.port)
             for listener in listeners { listener.close() }
             return Ports(

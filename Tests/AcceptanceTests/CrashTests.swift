@@ -37,10 +37,15 @@ struct CrashTests {
             let errors: [Int32] = [ENOSPC, EIO, EDQUOT, EMLINK, EPERM, EINTR]
             var (tried, bad) = (0, 0)
             for index in sample(calls.count, 12) {
+                // Threads take turns: which call is the so-manieth of all is another one each time, but for its name.
+                let call = calls[index - 1]
+                let occurrence = calls[..<index].count { $0.name == call.name }
                 for error in Self.isFull ? errors : [errors[index % errors.count]] {
                     let store = try world.oldStore()
-                    let what = "call \(index) of \(calls.count) fails with \(error)"
-                    let run = try await world.apply(store) { ($0.at, $0.error) = (index, error) }
+                    let what = "\(call.name) \(occurrence), of \(call.path) before, fails with \(error)"
+                    let run = try await world.apply(store) { plan in
+                        (plan.call, plan.at, plan.error) = (call.name, occurrence, error)
+                    }
                     tried += 1
                     bad += world.expectClean(run, what)
                     bad += try await world.expectRecovers(store, what)

@@ -80,8 +80,10 @@ import Testing
     }
 
     @Test func aHostThatIsNotThereLeavesItToTheMirror() async throws {
-        let gone = server.url("/f.bin").text
-        server.stop()
+        // Held to the end: a port that was given back may be another test's server by now.
+        let port = try LoopbackSocket()
+        defer { port.close() }
+        let gone = "http://127.0.0.1:\(port.port)/f.bin"
         let mirror = try FaultServer()
         mirror.serve("/f.bin", FaultWorld.right)
         try await FaultWorld.with { world in

@@ -58,9 +58,10 @@ import Testing
     }
 
     @Test func refusedConnectionIsToldAsSuch() async throws {
-        let url = server.url("/a")
-        server.stop()
-        let outcome = try await fetch(url, size: 1)
+        // Held to the end: a port that was given back may be another test's server by now.
+        let port = try LoopbackSocket()
+        defer { port.close() }
+        let outcome = try await fetch(SourceURL("http://127.0.0.1:\(port.port)/a"), size: 1)
         #expect(
             outcome.error?.code == .networkConnect && outcome.error?.isRetryable == true && outcome.httpStatus == nil)
         #expect(outcome.error?.message.contains("connection refused") == true)

@@ -135,10 +135,14 @@ private struct Reader {
         try FileManager.default.copyItem(
             atPath: Repository.root + "/demo", toPath: world.folder.appending("demo"))
         // What the pages call and no test can have: programs that load models, and those that install and comment.
-        for name in ["whisperx", "demucs", "gh", "curl", "sudo", "apt-get"] {
-            try program(name, "#!/bin/sh\nexit 0\n")
-        }
-        try program("modelsync", "#!/bin/sh\nexec '\(Program.path)' \"$@\"\n")
+        let others = ["whisperx", "demucs", "gh", "curl", "sudo", "apt-get"]
+        var programs = try others.map { try world.folder.write("#!/bin/sh\nexit 0\n", to: "programs/" + $0) }
+        programs.append(
+            try world.folder.write("#!/bin/sh\nexec '\(Program.path)' \"$@\"\n", to: "programs/modelsync"))
+        // As copies by another process: a file that this one has open to write goes along with each program that is started
+        // meanwhile, and until that one's exec(2) it is busy and can't be run.
+        try Tool.run("install", ["-d", world.folder.appending("bin")])
+        try Tool.run("install", ["-t", world.folder.appending("bin")] + programs)
     }
 
     /// The branch that a change is held against.
@@ -152,11 +156,6 @@ private struct Reader {
         try Tool.run("git", git + ["add", "manifests"])
         try Tool.run("git", git + ["commit", "-q", "-m", "before"])
         try Tool.run("git", git + ["update-ref", "refs/remotes/origin/main", "main"])
-    }
-
-    private func program(_ name: String, _ text: String) throws {
-        let path = try world.folder.write(text, to: "bin/" + name)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
     }
 
     /// Types a block, as in a shell that stops at the first failure.

@@ -41,6 +41,9 @@ final class ManualClock: Sendable {
                     state.sleeps.append(duration)
                     state.elapsed += duration
                 }
+                // Who sleeps again and again would else keep its thread for good, of which there are as many as cores: with
+                // each of them so taken, nobody would be left to end it.
+                await Task.yield()
             },
             chance: { self.chance })
     }

@@ -33,21 +33,27 @@ private struct ActiveDocument: Decodable {
     let schema: String
     let store: String
     let runs: [Run]
+
+    init(_ text: String) throws { self = try JSONDecoder().decode(Self.self, from: Data(text.utf8)) }
 }
 
 extension World {
-    fileprivate func active() async throws -> ActiveDocument {
+    fileprivate func active() async throws -> ActiveDocument { try ActiveDocument(try await activeText()) }
+
+    private func activeText() async throws -> String {
         let result = try await run("active", "--format", "json")
         guard result.exitCode == 0 else { throw ToolFailure("\(result)") }
-        return try JSONDecoder().decode(ActiveDocument.self, from: Data(result.standardOutput.utf8))
+        return result.standardOutput
     }
 
     /// The one run, once it tells of so many files and bytes.
     fileprivate func activeRun(files: Int, bytes: Int = 0) async throws -> ActiveDocument.Run {
         while true {
-            if let run = try await active().runs.first, run.files.count == files,
+            let text = try await activeText()
+            if let run = try ActiveDocument(text).runs.first, run.files.count == files,
                 run.files.reduce(0, { $0 + $1.bytes }) >= bytes
             {
+                try ReportSchema.active.validate(text)
                 return run
             }
         }

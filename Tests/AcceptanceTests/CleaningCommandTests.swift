@@ -32,6 +32,7 @@ extension AcceptanceTests.Cleaning {
             #expect(planned.standardOutput.contains(documents[1].sha256), "\(planned)")
             #expect(FileManager.default.fileExists(atPath: world.blob(documents[1])))
             let collected = try await world.run("gc", "--format", "json")
+            try ReportSchema.cleaning.validate(collected.standardOutput)
             #expect(collected.exitCode == 0 && collected.standardOutput.contains("\"bytes_freed\":4"), "\(collected)")
             #expect(!FileManager.default.fileExists(atPath: world.blob(documents[1])))
             #expect(try await world.verify().result.exitCode == 0)

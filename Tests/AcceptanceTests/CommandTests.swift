@@ -182,6 +182,7 @@ extension AcceptanceTests.Commands {
             let list = try await world.run("list")
             #expect(list.exitCode == 0 && list.standardOutput.contains("m/one"), "\(list)")
             #expect(list.standardOutput.contains("m/two"))
+            try ReportSchema.list.validate(try await world.run("list", "--format", "json").standardOutput)
             let show = try await world.run("show", "m/one")
             #expect(show.exitCode == 0 && show.standardOutput.contains("1.2.3"), "\(show)")
             #expect(show.standardOutput.contains(documents[0].sha256))

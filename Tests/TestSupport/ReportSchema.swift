@@ -2,7 +2,7 @@ import Foundation
 
 /// The JSON Schemas that the project ships, and a validator that is not ours: Python's `jsonschema`.
 public enum ReportSchema: String, Sendable {
-    case report, plan, diff
+    case report, plan, diff, list, active, cleaning
 
     /// A Python that has the validator; nil if none has.
     public static let python: String? = {

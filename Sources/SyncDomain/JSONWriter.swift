@@ -117,25 +117,24 @@ public struct JSONWriter: Sendable {
         needsComma = true
     }
 
+    /// Over the span: as a sequence the bytes take several times as long.
     private static func needsEscapes(_ text: Span<UInt8>) -> Bool {
-        for index in text.indices {
-            switch text[index] {
-            case 0..<0x20, UInt8(ascii: "\""), UInt8(ascii: "\\"), 0x7F: return true
-            default: continue
-            }
-        }
+        for index in text.indices where isEscaped(text[index]) { return true }
         return false
     }
 
+    private static func isEscaped(_ byte: UInt8) -> Bool {
+        isControl(byte) || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    private static func isControl(_ byte: UInt8) -> Bool { byte < 0x20 || byte == 0x7F }
+
     private mutating func append(escaped byte: UInt8) {
-        switch byte {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-            bytes.append(UInt8(ascii: "\\"))
-            bytes.append(byte)
-        case 0..<0x20, 0x7F:
+        if Self.isControl(byte) {
             let digits = Array("0123456789abcdef".utf8)
             bytes += Array("\\u00".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-        default:
+        } else {
+            if Self.isEscaped(byte) { bytes.append(UInt8(ascii: "\\")) }
             bytes.append(byte)
         }
     }

@@ -37,6 +37,11 @@ extension AcceptanceTests.Cleaning {
             #expect(!FileManager.default.fileExists(atPath: world.blob(documents[1])))
             #expect(try await world.verify().result.exitCode == 0)
             #expect(try await world.run("gc", "--older-than", "soon").exitCode == 64)
+            for command in [["remove", "m/one"], ["clear", "--yes"]] {
+                let result = try await world.program.run(command + ["--store", world.store, "--format", "json"])
+                #expect(result.exitCode == 0, "\(result)")
+                try ReportSchema.cleaning.validate(result.standardOutput)
+            }
         }
     }
 

@@ -48,10 +48,7 @@ extension AcceptanceTests.Repairing {
     /// Bits that turn in a disk change no time: the seal goes on vouching for them.
     @Test func whatVerifyFindsRottenTheNextApplyMends() async throws {
         try await withAppliedModel { world, documents, manifest in
-            let blob = world.blob(documents[2])
-            let before = try FileManager.default.attributesOfItem(atPath: blob)[.modificationDate]
-            try damage(blob) { $0[20_000] ^= 0x10 }
-            try FileManager.default.setAttributes([.modificationDate: try #require(before)], ofItemAtPath: blob)
+            try rot(world.blob(documents[2]), at: 20_000)
             #expect(try await world.apply(manifest).report.names("kept").count == 7)
             #expect(try await world.verify().result.exitCode == 1)
             #expect(try await world.run("path", "m/one").exitCode == 1)
@@ -105,14 +102,11 @@ extension AcceptanceTests.Repairing {
         }
     }
 
+    /// With no `verify` before, which would break the seal.
     @Test func fullVerificationFindsDamageThatKeepsTheSeal() async throws {
         try await withAppliedModel { world, documents, manifest in
-            let blob = world.blob(documents[2])
-            let sealed = try FileManager.default.attributesOfItem(atPath: blob)[.modificationDate]
-            try damage(blob) { $0[7] ^= 1 }
-            try FileManager.default.setAttributes([.modificationDate: try #require(sealed)], ofItemAtPath: blob)
+            try rot(world.blob(documents[2]), at: 7)
             #expect(try await world.apply(manifest).report.names("kept").count == 7)
-            #expect(try await world.verify().result.exitCode == 1)
             let run = try await world.apply(manifest, "--verify", "full")
             #expect(run.report.names("repaired") == ["m/one/f2.bin"], "\(run)")
             try world.expectInPlace(documents[2], "m/one")

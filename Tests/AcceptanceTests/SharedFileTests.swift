@@ -84,15 +84,23 @@ extension AcceptanceTests {
             }
         }
 
+        /// An apply that gets a signal once three parts at least have been asked for.
+        private func start(
+            _ manifest: String, in world: World, _ server: NginxServer, endedBy signal: Int32
+        ) async throws -> StartedRun {
+            try server.setSlow(true)
+            let started = try world.startApply(manifest)
+            try await started.program.signal(signal, when: "parts are here") {
+                (try? server.requests().count { $0.status == 206 } >= 3) == true
+            }
+            return started
+        }
+
         @Test func aRunThatIsCancelledTellsOfAllThatCame() async throws {
             try await World.served { world, server in
                 let document = try world.document("f.bin", 96 << 20, seed: 6)
                 let manifest = try world.manifest(.init("m/one", files: [document.file(server.http + "/slow")]))
-                try server.setSlow(true)
-                let started = try world.startApply(manifest)
-                try await started.program.signal(SIGINT, when: "parts are here") {
-                    (try? server.requests().count { $0.status == 206 } >= 3) == true
-                }
+                let started = try await start(manifest, in: world, server, endedBy: SIGINT)
                 let run = try await started.finish()
                 #expect(run.result.exitCode == 130, "\(run)")
                 let kept = try await world.plan(manifest).plan.items.reduce(0) { $0 + $1.bytes_partial }
@@ -106,11 +114,7 @@ extension AcceptanceTests {
             try await World.served { world, server in
                 let document = try world.document("f.bin", 96 << 20, seed: 3)
                 let manifest = try world.manifest(.init("m/one", files: [document.file(server.http + "/slow")]))
-                try server.setSlow(true)
-                let started = try world.startApply(manifest)
-                try await started.program.signal(SIGKILL, when: "parts are here") {
-                    (try? server.requests().count { $0.status == 206 } >= 3) == true
-                }
+                let started = try await start(manifest, in: world, server, endedBy: SIGKILL)
                 _ = await started.program.wait()
                 try server.setSlow(false)
                 let run = try await world.apply(manifest)

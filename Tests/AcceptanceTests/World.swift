@@ -199,3 +199,10 @@ func damage(_ path: String, _ change: (inout Data) -> Void) throws {
     try handle.truncate(atOffset: 0)
     try handle.write(contentsOf: data)
 }
+
+/// Turns a bit of a file as a disk does: no time tells of it.
+func rot(_ path: String, at offset: Int) throws {
+    let before = try FileManager.default.attributesOfItem(atPath: path)[.modificationDate]
+    try damage(path) { $0[offset] ^= 0x10 }
+    try FileManager.default.setAttributes([.modificationDate: try #require(before)], ofItemAtPath: path)
+}

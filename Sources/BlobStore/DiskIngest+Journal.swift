@@ -7,7 +7,7 @@ extension DiskIngest {
     private var journalName: String { StoreLayout.journalFile(digest, store.owner) }
 
     func readJournal() -> PartialJournal? {
-        guard !isSmall,
+        guard
             let bytes = try? store.folder(StoreLayout.partial).file(journalName, .read).readAll(limit: 1 << 20)
         else { return nil }
         return PartialJournal.decode(bytes)
@@ -16,7 +16,7 @@ extension DiskIngest {
     /// Keeps the journal true to the bytes: it speaks of one version of one source, or of none.
     func note(_ validator: Validator?, offset: Int64) throws(SystemFailure) {
         let (known, source) = state.withLock { ($0.validated, $0.source) }
-        guard let source, !isSmall else { return }
+        guard let source else { return }
         let sourceSHA256 = SHA256Digest(of: Array(source.text.utf8))
         let isSame = known.map { $0.sourceSHA256 == sourceSHA256 && $0.validator == validator } ?? false
         if offset > 0 && isSame { return }
@@ -27,7 +27,6 @@ extension DiskIngest {
 
     /// Writes what there is to tell, or removes the journal.
     func saveJournal() throws(SystemFailure) {
-        guard !isSmall else { return }
         let result = journaling.withLock { _ in
             Result { () throws(SystemFailure) in
                 let journal = state.withLock { state in
@@ -45,7 +44,6 @@ extension DiskIngest {
     }
 
     func removeJournal() {
-        guard !isSmall else { return }
         try? store.folder(StoreLayout.partial).removeFile(journalName)
     }
 }

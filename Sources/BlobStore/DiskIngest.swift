@@ -8,8 +8,6 @@ internal import SystemSupport
 final class DiskIngest: BlobIngest {
     /// A crash loses at most what was written since the journal last told which bytes are there.
     private static let journalStep: Int64 = 16 << 20
-    /// Below it a journal, or room asked for ahead, costs more than fetching the file again would.
-    private static let smallBytes: Int64 = 1 << 20
 
     struct State {
         /// Whose bytes come next.
@@ -24,8 +22,6 @@ final class DiskIngest: BlobIngest {
         var isSegmented = false
         /// How much was written when the journal last told of it.
         var journaled: Int64 = 0
-        /// Of a small file, what is not in the file: it is written at once, by whoever brings the last of it.
-        var held: [UInt8] = []
         /// Of the bytes that follow each other, and of those that come in segments.
         var writer: FileWriter?
         var segments: [FileWriter] = []
@@ -42,8 +38,7 @@ final class DiskIngest: BlobIngest {
     let size: Int64
     let file: OpenFile
     let state = Mutex(State())
-    /// Nil for a small one, which is hashed with others when it is all there.
-    private let hash: GrowingDigest?
+    private let hash: GrowingDigest
     /// Held while the journal is written: two threads must not do so at once, and the later word must win.
     let journaling = Mutex(())
 
@@ -53,8 +48,7 @@ final class DiskIngest: BlobIngest {
         self.digest = digest
         self.size = size
         self.file = file
-        hash = size < Self.smallBytes ? nil : GrowingDigest(of: file, by: store.hashes)
-        if isSmall { store.commits.join() }
+        hash = GrowingDigest(of: file, by: store.hashes)
         guard byteCount > 0 else { return }
         let journal = readJournal()
         let present = journal?.present(in: byteCount) ?? ByteRanges(0..<byteCount)
@@ -64,10 +58,8 @@ final class DiskIngest: BlobIngest {
             state.isSegmented = present.frontier < byteCount
             state.journaled = present.count
         }
-        if present.frontier > 0 { hash?.advance(to: present.frontier) }
+        if present.frontier > 0 { hash.advance(to: present.frontier) }
     }
-
-    var isSmall: Bool { size < Self.smallBytes }
 
     var byteCount: Int64 { state.withLock { $0.received.count } }
 
@@ -95,7 +87,6 @@ final class DiskIngest: BlobIngest {
             try reserve()
             try note(validator, offset: offset)
         }
-        if isSmall { return }
         // Not asked under the lock: a writer that waits for its turn is let go by threads that take the lock.
         let current = state.withLock { $0.writer }
         if current?.position == offset { return }
@@ -107,7 +98,6 @@ final class DiskIngest: BlobIngest {
     }
 
     func write(_ bytes: RawSpan) throws(SyncError) {
-        if isSmall { return try gather(bytes) }
         // Where the resumed bytes were never asked for again, as in tests, they are gone on from.
         if state.withLock({ $0.writer == nil }) {
             let writer = makeWriter(from: try received().frontier)
@@ -116,38 +106,10 @@ final class DiskIngest: BlobIngest {
         if let writer = state.withLock({ $0.writer }) { try write(bytes, by: writer) }
     }
 
-    private func gather(_ bytes: RawSpan) throws(SyncError) {
-        let offset = try received().frontier
-        try check(bytes, offset)
-        let end = offset + Int64(bytes.byteCount)
-        state.withLock { state in
-            if state.held.isEmpty { state.held.reserveCapacity(Int(size - offset)) }
-            unsafe bytes.withUnsafeBytes { unsafe state.held.append(contentsOf: $0) }
-            state.received.insert(offset..<end)
-        }
-        if end == size { try mapped(flush) }
-    }
-
-    /// Writes what is held of a small file. What can't be written was not received.
-    private func flush() throws(SystemFailure) {
-        let (bytes, end) = state.withLock { state in
-            defer { state.held = [] }
-            return (state.held, state.received.frontier)
-        }
-        if bytes.isEmpty { return }
-        let range = end - Int64(bytes.count)..<end
-        do throws(SystemFailure) { try unsafe file.write(bytes.span.bytes, at: range.lowerBound) } catch {
-            state.withLock { $0.received = $0.written }
-            throw error
-        }
-        state.withLock { $0.written.insert(range) }
-    }
-
     func pause() { state.withLock { $0.writer }?.end() }
 
     func segment(at offset: Int64) throws(SyncError) -> (any BlobSegment)? {
         _ = try received()
-        if isSmall { return nil }
         try mapped { () throws(SystemFailure) in
             try reserve()
             let isFirst = state.withLock { state in
@@ -193,7 +155,7 @@ final class DiskIngest: BlobIngest {
             if mustTell { state.journaled = state.written.count }
             return (state.written.frontier, mustTell)
         }
-        if frontier > 0 { hash?.advance(to: frontier) }
+        if frontier > 0 { hash.advance(to: frontier) }
         // What it would have told is fetched again.
         if mustTell { try? saveJournal() }
     }
@@ -201,14 +163,14 @@ final class DiskIngest: BlobIngest {
     func restart() throws(SyncError) {
         _ = try received()
         let writers = state.withLock { state in
-            defer { (state.writer, state.segments, state.held) = (nil, [], []) }
+            defer { (state.writer, state.segments) = (nil, []) }
             return state.writers
         }
         for writer in writers { writer.discard() }
         // First: with the journal, and without the bytes, a later run would find holes where it looks for bytes.
         if state.withLock({ $0.isSegmented }) { removeJournal() }
         try mapped { () throws(SystemFailure) in try file.resize(to: 0) }
-        hash?.startOver()
+        hash.startOver()
         state.withLock { state in
             (state.received, state.written) = (ByteRanges(), ByteRanges())
             (state.isSegmented, state.journaled, state.validated) = (false, 0, nil)
@@ -217,23 +179,10 @@ final class DiskIngest: BlobIngest {
 
     func commit() async throws(SyncError) -> CommitResult {
         let count = try received().frontier
-        if isSmall && count == size { return try await commitInGroup() }
         let got = try await hashed(count)
         guard got == digest, count == size else { return .mismatch(got) }
         try await place(as: digest, count)
         return .committed
-    }
-
-    private func commitInGroup() async throws(SyncError) -> CommitResult {
-        if Task.isCancelled { throw .cancelled("\(digest)") }
-        if state.withLock({ $0.written.frontier < size }) {
-            try await store.blocking { [self] () throws(SystemFailure) in try finish() }
-        }
-        let placement = Placement(
-            file: file, name: StoreLayout.partialFile(digest, store.owner), digest: digest, size: size)
-        let result = try await store.commits.commit(placement, in: store)
-        if result == .committed { didPlace() }
-        return result
     }
 
     func keepUnreferenced(as digest: SHA256Digest) async throws(SyncError) {
@@ -260,12 +209,11 @@ final class DiskIngest: BlobIngest {
         if state.withLock({ $0.written.frontier < count }) {
             try await store.blocking { [self] () throws(SystemFailure) in try finish() }
         }
-        return try await (hash ?? GrowingDigest(of: file, by: store.hashes)).digest(of: count)
+        return try await hash.digest(of: count)
     }
 
     /// Waits until all that was taken is in the file.
     private func finish() throws(SystemFailure) {
-        try flush()
         let writers = state.withLock { $0.writers }
         var failure: SystemFailure?
         for writer in writers {
@@ -282,8 +230,7 @@ final class DiskIngest: BlobIngest {
             return state.isClosed
         }
         guard !wasClosed else { return }
-        if isSmall { store.commits.leave() }
-        hash?.cancel()
+        hash.cancel()
         // What a full disk does not take is fetched again.
         try? finish()
         for writer in state.withLock({ $0.writers }) { writer.discard() }
@@ -308,7 +255,8 @@ final class DiskIngest: BlobIngest {
         try await store.blocking { [self] () throws(SystemFailure) in
             // What was reserved past the bytes goes.
             try file.resize(to: count)
-            if let sums = ChunkSums(digest, size: count, marks: hash?.marks ?? []) { store.save(sums) }
+            if let sums = ChunkSums(digest, size: count, marks: hash.marks) { store.save(sums) }
+            try store.seal(file, of: digest)
             try store.place(
                 Placement(
                     file: file, name: StoreLayout.partialFile(self.digest, store.owner), digest: digest, size: count))
@@ -319,7 +267,6 @@ final class DiskIngest: BlobIngest {
 
     /// It is a blob, and no more to be written to.
     private func didPlace() {
-        if isSmall { store.commits.leave() }
         state.withLock { $0.isClosed = true }
         file.unlock()
     }
@@ -329,7 +276,7 @@ final class DiskIngest: BlobIngest {
             defer { state.isReserved = true }
             return !state.isReserved
         }
-        if isFirst && !isSmall { try file.reserve(size) }
+        if isFirst { try file.reserve(size) }
     }
 
     func mapped(_ body: () throws(SystemFailure) -> Void) throws(SyncError) {

@@ -3,11 +3,12 @@ internal import Synchronization
 internal import SystemSupport
 
 extension DiskStore {
-    /// Takes the partial's lock, if it is free, and goes on from the bytes that it holds. On the caller's thread: to open a
-    /// file takes less than to wake another thread twice.
+    /// Takes the blob's turn, if it is free, and goes on from the bytes that are there. On the caller's thread: to open a file
+    /// takes less than to wake another thread twice.
     public func ingest(_ digest: SHA256Digest, size: Int64) async throws(SyncError) -> IngestStart {
         let opened: Opened
         do throws(SystemFailure) {
+            if size < HeldIngest.leastFileBytes { return try hold(digest, size: size) }
             opened = try openPartial(digest, size: size)
         } catch { throw error.storeError }
         switch opened {
@@ -17,6 +18,58 @@ extension DiskStore {
             if count == 0, size >= ChunkSums.leastBytes { count = await salvage(digest, size: size, into: file) }
             return .ready(DiskIngest(store: self, digest: digest, size: size, file: file, byteCount: count))
         }
+    }
+
+    /// As ``ingest(_:size:)``, of a small blob.
+    private func hold(_ digest: SHA256Digest, size: Int64) throws(SystemFailure) -> IngestStart {
+        guard try turns.take(digest, in: self) else {
+            // Whoever has it may keep bytes of it.
+            noteKept(digest)
+            return .busy
+        }
+        do throws(SystemFailure) {
+            unsealIfRotten(digest)
+            // Not asked earlier: it could be committed after the answer.
+            guard try !isPresent(digest, size: size) else {
+                turns.leave(digest)
+                return .present
+            }
+            let bytes = try takeKept(digest, size: size)
+            return .ready(HeldIngest(store: self, digest: digest, size: size, bytes: bytes))
+        } catch {
+            turns.leave(digest)
+            throw error
+        }
+    }
+
+    private func noteKept(_ digest: SHA256Digest) {
+        kept.withLock { _ = $0?.insert(digest) }
+    }
+
+    /// What `partial/` has of it, which is taken out: the bytes go back there if they don't become a blob.
+    private func takeKept(_ digest: SHA256Digest, size: Int64) throws(SystemFailure) -> [UInt8] {
+        // Looked for once, since most have none: to ask for each costs as much as to see whether its blob is there.
+        if kept.withLock({ $0 == nil }) {
+            let partials = try folder(StoreLayout.partial).entries().compactMap {
+                StoreLayout.digest(ofPartial: $0.name)
+            }
+            kept.withLock { $0 = ($0 ?? []).union(partials) }
+        }
+        guard kept.withLock({ $0?.remove(digest) != nil }) else { return [] }
+        guard case .ready(let file, let count) = try openPartial(digest, size: size) else { return [] }
+        let bytes = try file.readAll(limit: Int(max(count, size)))
+        try folder(StoreLayout.partial).removeFile(StoreLayout.partialFile(digest, owner))
+        return Array(bytes.prefix(Int(count)))
+    }
+
+    /// Keeps bytes of a small blob for a later run, unless another process has begun to: all of them, or the first ones.
+    func keep(_ bytes: [UInt8], of digest: SHA256Digest) {
+        let name = StoreLayout.partialFile(digest)
+        guard let file = try? folder(StoreLayout.partial).file(name, .createNew, mode: 0o600),
+            (try? file.tryLock(exclusive: true)) == true
+        else { return }
+        try? unsafe file.write(bytes.span.bytes, at: 0)
+        noteKept(digest)
     }
 
     private enum Opened {

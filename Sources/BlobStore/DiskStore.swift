@@ -24,6 +24,11 @@ public final class DiskStore: ModelStoring {
     let hashes: HashService
     let writes = WriteService()
     let commits = GroupCommit()
+    let turns = IngestTurns()
+    /// Small blobs of which `partial/` may have bytes: nil until somebody looks.
+    let kept = Mutex<Set<SHA256Digest>?>(nil)
+    /// Whether files can be made without a name here, as far as it was tried.
+    let canBeNameless = Atomic(true)
     let modeMask: UInt32
     /// Why times could not be set, if they could not.
     private let unsealable = Mutex<String?>(nil)

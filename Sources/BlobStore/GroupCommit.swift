@@ -2,25 +2,38 @@ internal import SyncDomain
 internal import Synchronization
 internal import SystemSupport
 
-/// A partial that has all its bytes, on its way to be a blob.
+/// A small blob whose bytes are in memory.
+struct HeldBlob: Sendable {
+    let digest: SHA256Digest
+    /// What it must have.
+    let size: Int64
+    let bytes: [UInt8]
+
+    /// Of the size that the bytes have, unless it is given.
+    init(digest: SHA256Digest, size: Int64? = nil, bytes: [UInt8]) {
+        (self.digest, self.size, self.bytes) = (digest, size ?? Int64(bytes.count), bytes)
+    }
+}
+
+/// A file that has all its bytes, on its way to be a blob.
 struct Placement: Sendable {
-    /// Open to write, its lock held.
+    /// Open to write, nobody else's.
     let file: OpenFile
-    /// Its name in `partial/`.
-    let name: String
+    /// Its name in `partial/`; nil for a file with no name.
+    let name: String?
     /// What its bytes must have.
     let digest: SHA256Digest
     let size: Int64
 }
 
-/// Small partials on their way to be blobs, many at a time: they are hashed side by side, and one wait for the disk serves
-/// all. What comes while a group is on its way is the next group.
+/// Small blobs, many at a time: they are hashed side by side, written, and one wait for the disk serves all. What comes while
+/// a group is on its way is the next group.
 final class GroupCommit: Sendable {
     /// While one group waits for the disk another is hashed.
     private static let mostAtWork = 2
     /// From so many files on, one syncfs(2) costs less than an fsync(2) each.
     private static let leastGroup = 4
-    /// Each holds an open file.
+    /// Each is an open file for a while.
     private static let mostGroup = 128
     /// A group waits so long for more to come, where more are on their way and it is not this large.
     private static let gathering = Duration.milliseconds(4)
@@ -29,12 +42,12 @@ final class GroupCommit: Sendable {
     private typealias Outcome = Result<CommitResult, SyncError>
 
     private struct Waiter {
-        let placement: Placement
+        let blob: HeldBlob
         let continuation: CheckedContinuation<Outcome, Never>
     }
 
     private struct State {
-        /// Partials that will be committed, or closed.
+        /// Blobs that will be committed, or closed.
         var open = 0
         var waiters: [Waiter] = []
         /// Groups under way.
@@ -48,20 +61,20 @@ final class GroupCommit: Sendable {
     /// Its own: the store's threads may all be publications that wait for a group. Nil until there is one.
     private let pool = Mutex<BlockingPool?>(nil)
 
-    /// A small partial has been opened. ``leave()`` follows, once.
+    /// A small blob is on its way. ``leave()`` follows, once.
     func join() { state.withLock { $0.open += 1 } }
 
-    /// It is a blob, or closed.
+    /// It is in the store, or closed.
     func leave() { state.withLock { $0.open -= 1 } }
 
-    /// Hashes it, and makes it a blob if it has its digest. From any task; a second one for the same file is the caller's
-    /// fault.
+    /// Hashes it, and puts it into the store if it has its digest. From any task; a second one for the same blob is the
+    /// caller's fault.
     ///
-    /// - Throws: the store's failures. The partial stays then.
-    func commit(_ placement: Placement, in store: DiskStore) async throws(SyncError) -> CommitResult {
+    /// - Throws: the store's failures. Nothing of it stays then.
+    func commit(_ blob: HeldBlob, in store: DiskStore) async throws(SyncError) -> CommitResult {
         try await withCheckedContinuation { continuation in
             let mustWork = state.withLock { state in
-                state.waiters.append(Waiter(placement: placement, continuation: continuation))
+                state.waiters.append(Waiter(blob: blob, continuation: continuation))
                 guard state.atWork < Self.mostAtWork else { return false }
                 state.atWork += 1
                 return true
@@ -100,24 +113,24 @@ final class GroupCommit: Sendable {
                 return (group, isDone)
             }
             if isDone { return state.notifyAll() }
-            let digests = await digests(of: group.map(\.placement), in: store)
+            let digests = await digests(of: group.map(\.blob), in: store)
             let outcomes = await threads.run { [self] () -> [Outcome] in
                 if group.isEmpty {
                     // What can't be made durable now is not lost with the power on, and fetched again if it goes.
                     _ = synchronize(store)
                     return []
                 }
-                return place(group.map(\.placement), digests, in: store)
+                return place(group.map(\.blob), digests, in: store)
             }
             for (waiter, outcome) in zip(group, outcomes) { waiter.continuation.resume(returning: outcome) }
         }
     }
 
-    private func digests(of group: [Placement], in store: DiskStore) async -> [SHA256Digest?] {
+    private func digests(of group: [HeldBlob], in store: DiskStore) async -> [SHA256Digest?] {
         if group.isEmpty { return [] }
         let batch = store.hashes.batch()
-        for placement in group {
-            batch.add(HashJob(size: placement.size, open: { placement.file }, progress: { _ in }))
+        for blob in group {
+            batch.add(HashJob(size: Int64(blob.bytes.count), open: { .bytes(blob.bytes) }, progress: { _ in }))
         }
         return await batch.digests()
     }
@@ -133,25 +146,28 @@ final class GroupCommit: Sendable {
         return isSynchronized
     }
 
-    private func place(_ group: [Placement], _ digests: [SHA256Digest?], in store: DiskStore) -> [Outcome] {
-        let right = zip(group, digests).count { $0.digest == $1 }
-        let isGroup = right >= Self.leastGroup
-        var outcomes = zip(group, digests).map { placement, digest -> Outcome in
-            guard let digest else {
-                return .failure(SystemFailure("read", placement.file.path, code: Self.ioError).storeError)
-            }
-            guard digest == placement.digest else { return .success(.mismatch(digest)) }
+    private func place(_ group: [HeldBlob], _ digests: [SHA256Digest?], in store: DiskStore) -> [Outcome] {
+        let isRight = zip(group, digests).map { $0.digest == $1 && $0.size == $0.bytes.count }
+        let isGroup = isRight.count { $0 } >= Self.leastGroup
+        var placements: [Placement?] = Array(repeating: nil, count: group.count)
+        var outcomes = group.indices.map { index -> Outcome in
+            guard let digest = digests[index] else { return .failure(.cancelled("\(group[index].digest)")) }
+            guard isRight[index] else { return .success(.mismatch(digest)) }
             return Self.outcome { () throws(SystemFailure) in
-                if isGroup { try store.seal(placement) } else { try store.place(placement) }
+                if isGroup { placements[index] = try store.write(group[index]) } else { try store.place(group[index]) }
             }
         }
         guard isGroup else { return outcomes }
         let isSynchronized = synchronize(store)
-        for (index, placement) in group.enumerated() where outcomes[index] == .success(.committed) {
+        for (index, placement) in placements.enumerated() {
+            guard let placement else { continue }
             outcomes[index] = Self.outcome { () throws(SystemFailure) in
                 // syncfs(2) may keep silent of a file that could not be written.
                 if isSynchronized { try placement.file.checkWritten() } else { try placement.file.synchronize() }
-                _ = try store.show(placement, isDurable: false)
+                do throws(SystemFailure) { _ = try store.show(placement, isDurable: false) } catch {
+                    guard store.mustName(placement, error) else { throw error }
+                    try store.place(group[index])
+                }
             }
         }
         state.withLock { $0.named += 1 }
@@ -162,25 +178,64 @@ final class GroupCommit: Sendable {
         do throws(SystemFailure) { try body() } catch { return .failure(error.storeError) }
         return .success(.committed)
     }
-
-    /// EIO of errno(3).
-    private static let ioError: Int32 = 5
 }
 
 /// Durable first, then visible: seal and mode are in before the bytes are made durable, the name comes after that, and what
 /// makes the name durable comes last.
 extension DiskStore {
-    /// One partial by itself; its name is durable when this returns.
+    /// One file by itself; its name is durable when this returns.
     func place(_ placement: Placement) throws(SystemFailure) {
-        try seal(placement)
         try placement.file.synchronize()
         try show(placement, isDurable: true)?.synchronize()
     }
 
-    /// Makes the partial what the blob is to be, but for its name.
-    fileprivate func seal(_ placement: Placement) throws(SystemFailure) {
-        try placement.file.setMode(0o444 & modeMask)
-        setSeal(of: placement.digest, on: placement.file)
+    /// As the other, of bytes in memory.
+    func place(_ blob: HeldBlob) throws(SystemFailure) {
+        let placement = try write(blob)
+        do throws(SystemFailure) { try place(placement) } catch {
+            guard mustName(placement, error) else { throw error }
+            try place(try write(blob))
+        }
+    }
+
+    /// Makes the bytes a file that is what the blob is to be, but for its name. It has none, so that a crash leaves nothing;
+    /// where the file system has no such files, one that nobody else knows.
+    fileprivate func write(_ blob: HeldBlob) throws(SystemFailure) -> Placement {
+        let partial = try folder(StoreLayout.partial)
+        if canBeNameless.load(ordering: .relaxed) {
+            do throws(SystemFailure) {
+                let file = try partial.fileWithoutName(mode: 0o444)
+                try unsafe file.write(blob.bytes.span.bytes, at: 0)
+                setSeal(of: blob.digest, on: file)
+                return Placement(file: file, name: nil, digest: blob.digest, size: blob.size)
+            } catch {
+                guard error.isUnsupported else { throw error }
+                canBeNameless.store(false, ordering: .relaxed)
+            }
+        }
+        let name = StoreLayout.passingFile(blob.digest)
+        do throws(SystemFailure) {
+            let file = try partial.file(name, .createNew, mode: 0o600)
+            try unsafe file.write(blob.bytes.span.bytes, at: 0)
+            try seal(file, of: blob.digest)
+            return Placement(file: file, name: name, digest: blob.digest, size: blob.size)
+        } catch {
+            try? partial.removeFile(name)
+            throw error
+        }
+    }
+
+    /// Whether the file could not be shown because it has no name that it could be linked by: then none has.
+    fileprivate func mustName(_ placement: Placement, _ error: SystemFailure) -> Bool {
+        guard placement.name == nil, error.isUnsupported || error.isNotFound else { return false }
+        canBeNameless.store(false, ordering: .relaxed)
+        return true
+    }
+
+    /// Makes the file what the blob is to be, but for its name.
+    func seal(_ file: OpenFile, of digest: SHA256Digest) throws(SystemFailure) {
+        try file.setMode(0o444 & modeMask)
+        setSeal(of: digest, on: file)
     }
 
     /// Gives it the blob's name.
@@ -190,14 +245,22 @@ extension DiskStore {
         let digest = placement.digest
         let partial = try folder(StoreLayout.partial)
         let target = try blobFolder(of: digest, isDurable: isDurable)
-        do throws(SystemFailure) { try partial.renameNew(placement.name, to: target, digest.hex) } catch {
+        do throws(SystemFailure) {
+            if let name = placement.name {
+                try partial.renameNew(name, to: target, digest.hex)
+            } else {
+                try placement.file.link(to: target, digest.hex)
+            }
+        } catch {
             guard error.exists else { throw error }
             if try isPresent(digest, size: placement.size) {
                 // Views are names of the blob that is there: a second one under its name would take space twice.
-                try partial.removeFile(placement.name)
+                if let name = placement.name { try partial.removeFile(name) }
                 return nil
             }
-            try target.takeOver(placement.name, from: partial, as: digest.hex)
+            let name = placement.name ?? StoreLayout.passingFile(digest)
+            if placement.name == nil { try placement.file.link(to: partial, name) }
+            try target.takeOver(name, from: partial, as: digest.hex)
         }
         // A file that was rotten and is gone may have left its inode number to this one.
         forgetRot(of: digest, by: placement.file)

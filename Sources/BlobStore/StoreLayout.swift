@@ -18,6 +18,8 @@ enum StoreLayout {
 
     static let useLock = "use.lock"
     static let publishLock = "publish.lock"
+    /// See ``IngestTurns``.
+    static let ingestLock = "ingest.lock"
     static let keptRuns = 100
     /// In ``runs``.
     static let failedHosts = "failed-hosts"
@@ -40,6 +42,11 @@ enum StoreLayout {
     /// `owner` is the part of the name that makes it one store's alone, where locks don't.
     static func partialFile(_ digest: SHA256Digest, _ owner: String = "") -> String { digest.hex + owner + ".part" }
     static func journalFile(_ digest: SHA256Digest, _ owner: String = "") -> String { digest.hex + owner + ".json" }
+
+    /// The file of what is about to be a blob, and has no bytes worth keeping.
+    static func passingFile(_ digest: SHA256Digest) -> String {
+        partialFile(digest, "." + String(UInt64.random(in: 0...UInt64.max), radix: 16))
+    }
 
     /// The digest of a partial's file name; nil for other files.
     static func digest(ofPartial name: String) -> SHA256Digest? {

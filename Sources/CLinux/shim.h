@@ -1,6 +1,7 @@
 // Linux calls that the Glibc module lacks, because glibc declares them for _GNU_SOURCE alone, or not at all.
 #ifndef MODELSYNC_CLINUX_H
 #define MODELSYNC_CLINUX_H
+#include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
@@ -14,6 +15,10 @@ static const int modelsync_PRIO_PROCESS = 0;
 static const unsigned int modelsync_RENAME_NOREPLACE = RENAME_NOREPLACE;
 static const unsigned int modelsync_RENAME_EXCHANGE = RENAME_EXCHANGE;
 static const int modelsync_FALLOC_FL_KEEP_SIZE = FALLOC_FL_KEEP_SIZE;
+// Of open(2), a file with no name; of linkat(2), the descriptor's own file; of fcntl(2), a lock that is the open file's.
+static const int modelsync_O_TMPFILE = 020000000 | O_DIRECTORY;
+static const int modelsync_AT_EMPTY_PATH = 0x1000;
+static const int modelsync_F_OFD_SETLK = 37;
 // UTIME_OMIT of utimensat(2), a macro with a cast.
 static const long modelsync_UTIME_OMIT = (1L << 30) - 2L;
 

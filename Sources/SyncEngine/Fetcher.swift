@@ -19,6 +19,8 @@ struct Fetcher {
     let pool: ConnectionPool
     /// Of the files at once.
     let turns: Turns
+    /// Bytes of small files that wait to be committed and have given their turn back.
+    let held: HeldBytes
 
     /// What one fetch is about, for messages.
     struct Job: Sendable {
@@ -34,8 +36,9 @@ struct Fetcher {
     /// Smaller files' turn is over when their bytes are there: the disk makes many of them durable at once, and the next
     /// is fetched meanwhile. Larger ones keep it until they are committed, so that hashing is never far behind.
     private static let smallBytes: Int64 = 1 << 20
-    /// So many small files may wait to be committed. Each holds an open file.
+    /// So many small files, with so many bytes in all, may wait to be committed without a turn: until then they are in memory.
     static let mostCommits = 256
+    static let mostHeldBytes: Int64 = 16 << 20
 
     /// What one fetch has come to.
     private struct Progress {
@@ -217,7 +220,9 @@ struct Fetcher {
                 after: progress.lastOutcome, error, bytes: ingest.byteCount, chance: clock.chance())
         }
         addHelp(&progress)
-        if job.fetch.size < Self.smallBytes { progress.turn.leave() }
+        let isHeld = job.fetch.size < Self.smallBytes && held.add(job.fetch.size)
+        if isHeld { progress.turn.leave() }
+        defer { if isHeld { held.remove(job.fetch.size) } }
         switch try await ingest.commit() {
         case .committed:
             progress.isIngestEnded = true

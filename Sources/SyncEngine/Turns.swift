@@ -96,3 +96,22 @@ final class Turn: Sendable {
         if wasHeld { turns.leave() }
     }
 }
+
+/// A bound on bytes that are held in memory. Safe to use from any thread.
+final class HeldBytes: Sendable {
+    private let most: Int64
+    private let count = Mutex<Int64>(0)
+
+    init(most: Int64) { self.most = most }
+
+    /// - Returns: false if they would be too many; they are not counted then. Else ``remove(_:)`` follows.
+    func add(_ bytes: Int64) -> Bool {
+        count.withLock { count in
+            guard count + bytes <= most else { return false }
+            count += bytes
+            return true
+        }
+    }
+
+    func remove(_ bytes: Int64) { count.withLock { $0 -= bytes } }
+}

@@ -126,6 +126,20 @@ public final class Folder: Sendable {
         return OpenFile(descriptor: descriptor, path: full(name))
     }
 
+    /// Makes a file with no name on this folder's file system (open(2), O_TMPFILE), to read and to write; ``OpenFile/link(to:_:)``
+    /// names it. It is gone with its last reference, and with the process. It has `mode` less the umask.
+    ///
+    /// - Throws: where the file system has no such files, a failure that is unsupported.
+    public func fileWithoutName(mode: UInt32) throws(SystemFailure) -> OpenFile {
+        let descriptor = uninterrupted {
+            unsafe openat(self.descriptor, ".", O_RDWR | modelsync_O_TMPFILE | O_CLOEXEC, mode_t(mode))
+        }
+        if descriptor >= 0 { return OpenFile(descriptor: descriptor, path: full("(no name)")) }
+        // What kernels answer that do not know the flag.
+        if errno == EISDIR || errno == ENOENT { errno = EOPNOTSUPP }
+        throw .last("open", full("(no name)"))
+    }
+
     /// Opens a file at any depth below to read all of it, with no symbolic link on the way. In one call where the kernel and
     /// the file's owner let it (Linux 5.6), and its time of last access stays; else folder by folder.
     public func file(below relativePath: String) throws(SystemFailure) -> OpenFile {

@@ -117,6 +117,20 @@ public final class OpenFile: Sendable {
         }
     }
 
+    /// Gives a file that was made without a name its first; EEXIST if it is taken.
+    ///
+    /// - Throws: ENOENT also where neither this user may link what is open nor `/proc` is there to name it by (linkat(2)).
+    public func link(to folder: Folder, _ name: String) throws(SystemFailure) {
+        if unsafe linkat(descriptor, "", folder.descriptor, name, modelsync_AT_EMPTY_PATH) == 0 { return }
+        // What it answers to all but root.
+        if errno == ENOENT,
+            unsafe linkat(AT_FDCWD, "/proc/self/fd/\(descriptor)", folder.descriptor, name, AT_SYMLINK_FOLLOW) == 0
+        {
+            return
+        }
+        throw .last("link", folder.full(name))
+    }
+
     /// Cuts or extends the file to `size` bytes.
     public func resize(to size: Int64) throws(SystemFailure) {
         guard uninterrupted({ ftruncate(descriptor, off_t(size)) }) == 0 else { throw .last("ftruncate", path) }
@@ -194,6 +208,31 @@ public final class OpenFile: Sendable {
         }
         if errno == ENOLCK || errno == EOPNOTSUPP || errno == EINVAL { return }
         throw .last("flock", path)
+    }
+
+    /// Takes a lock of one byte, which need not be there (fcntl(2), F_OFD_SETLK): it goes with the last reference, or with the
+    /// process. This open file may have many.
+    ///
+    /// - Parameter byte: less than 2⁶³ − 1.
+    /// - Returns: false if another open file holds it.
+    /// - Throws: the system's failure.
+    public func tryLock(byte: Int64) throws(SystemFailure) -> Bool {
+        if lock(byte: byte, F_WRLCK) { return true }
+        if errno == EAGAIN || errno == EACCES { return false }
+        // As for flock(2).
+        if errno == ENOLCK || errno == EOPNOTSUPP || errno == EINVAL { return true }
+        throw .last("lock", path)
+    }
+
+    /// Gives a byte's lock back.
+    public func unlock(byte: Int64) { _ = lock(byte: byte, F_UNLCK) }
+
+    private func lock(byte: Int64, _ type: Int32) -> Bool {
+        var range = flock()
+        range.l_type = Int16(type)
+        range.l_whence = Int16(SEEK_SET)
+        (range.l_start, range.l_len) = (off_t(byte), 1)
+        return uninterrupted { unsafe fcntl(descriptor, modelsync_F_OFD_SETLK, &range) } == 0
     }
 
     /// Gives the lock back before the file is closed.

@@ -98,7 +98,7 @@ extension AcceptanceTests.Cleaning {
             let cleared = try await world.run("clear", "--yes")
             #expect(cleared.exitCode == 0 && cleared.standardOutput.contains("2 models"), "\(cleared)")
             let left = tree(world.store).filter { !$0.hasSuffix("Directory") }.map { $0.prefix { $0 != " " } }
-            #expect(left.sorted() == ["locks/publish.lock", "locks/use.lock", "store.json"])
+            #expect(left.sorted() == ["locks/ingest.lock", "locks/publish.lock", "locks/use.lock", "store.json"])
         }
     }
 }

@@ -55,7 +55,7 @@ struct CrashTests {
         }
     }
 
-    @Test(arguments: ["pwrite", "fsync", "renameat2", "linkat"])
+    @Test(arguments: ["pwrite", "fsync", "renameat2", "linkat", "tmpfile"])
     func aDiskThatIsFullFromThereOnLosesNothing(_ call: String) async throws {
         try await CrashWorld.with { world in
             for index in Self.isFull ? Array(1...6) : [1, 3] {
@@ -67,6 +67,20 @@ struct CrashTests {
                 _ = world.expectClean(run, what)
                 _ = try await world.expectRecovers(store, what)
             }
+        }
+    }
+
+    /// Small blobs are files without names until they are blobs, and have names of their own where that can't be.
+    @Test(arguments: [("tmpfile", EOPNOTSUPP), ("linkat", EPERM)])
+    func filesWithoutNamesAreNotNeeded(_ call: String, _ error: Int32) async throws {
+        try await CrashWorld.with { world in
+            #expect(try await world.calls().contains { $0.name == "linkat" && $0.other.contains("/blobs/") })
+            let store = try world.oldStore()
+            let run = try await world.apply(store) { plan in
+                (plan.call, plan.at, plan.error, plan.hitsAllAfter) = (call, 1, error, true)
+            }
+            #expect(run.exitCode == 0, "\(run)")
+            _ = try await world.expectRecovers(store, "\(call) fails with \(error)")
         }
     }
 
@@ -104,7 +118,11 @@ struct CrashTests {
                 switch call.name {
                 case "pwrite", "ftruncate", "fchmod", "futimens": unsynchronised.insert(call.path)
                 case "openat", "mkdirat": pending.insert(call.path)
-                case "linkat": pending.insert(call.other)
+                case "linkat":
+                    if call.other.contains("/blobs/"), unsynchronised.contains(call.path) {
+                        violations.append("\(call.path) was linked as \(call.other) before its bytes were durable")
+                    }
+                    pending.insert(call.other)
                 case "fsync":
                     unsynchronised.remove(call.path)
                     pending = pending.filter { ($0 as NSString).deletingLastPathComponent != call.path }

@@ -151,7 +151,9 @@ struct HashServiceDifferentialTests {
             let path = try folder.write(bytes, to: "batch \(index)")
             expected.append(SHA256Digest(of: bytes))
             jobs.append(
-                HashJob(size: Int64(length), open: { () throws(SystemFailure) in try .read(path) }) { told.add($0) })
+                HashJob(size: Int64(length), open: { () throws(SystemFailure) in .file(try .read(path)) }) {
+                    told.add($0)
+                })
         }
         #expect(await service.digests(jobs) == expected, "\(lengths), seed \(seed)")
         #expect(told.sum == Int64(lengths.reduce(0, +)))

@@ -6,7 +6,7 @@
 //   FAULT_AT=n          the call that is hit
 //   FAULT_ERRNO=e       it fails with this; without it, the program is killed there
 //   FAULT_FROM=1        and so does every later one of the same name
-//   FAULT_CALL=name     only calls of this name are hit
+//   FAULT_CALL=name     only calls of this name are hit; openat with O_TMPFILE has the name tmpfile
 //   FAULT_NO_FLOCK=1    flock(2) locks nothing, and says that it did
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -65,7 +65,13 @@ static void full(int folder, const char *name, char *out) {
     ssize_t size = readlink(link, out, PATH_MAX / 2);
     if (size < 0) size = 0;
     out[size] = 0;
-    if (name) snprintf(out + size, PATH_MAX / 2, "/%s", name);
+    // What proc(5) appends to the path of a file with no name; a space would end it in the log.
+    char *deleted = strstr(out, " (deleted)");
+    if (deleted) {
+        *deleted = 0;
+        size = deleted - out;
+    }
+    if (name && *name) snprintf(out + size, PATH_MAX / 2, "/%s", name);
 }
 
 // Returns the error that the call is to fail with; 0 to go on.
@@ -116,6 +122,7 @@ int openat(int folder, const char *name, int flags, ...) {
     int mode = open_mode(flags, list);
     va_end(list);
     if (flags & CHANGES) STOP("openat", folder, name, 0, NULL);
+    if ((flags & O_TMPFILE) == O_TMPFILE) STOP("tmpfile", folder, NULL, 0, NULL);
     REAL(int, "openat", int, const char *, int, ...);
     return real(folder, name, flags, mode);
 }

@@ -8,6 +8,18 @@ public struct JSONWriter: Sendable {
     /// An empty document.
     public init() {}
 
+    /// Room for so many bytes; for the rest of an array that another writer has begun, if `isContinuation`.
+    init(capacity: Int, isContinuation: Bool = false) {
+        bytes.reserveCapacity(capacity)
+        needsComma = isContinuation
+    }
+
+    /// What another writer made for this place.
+    mutating func append(_ other: JSONWriter) {
+        bytes += other.bytes
+        needsComma = other.needsComma
+    }
+
     /// `{ … }`
     public mutating func object(_ body: (inout JSONWriter) -> Void) {
         nested("{", "}", body)

@@ -278,7 +278,7 @@ struct Publisher {
             let staged = try PublishFailure.mapping { () throws(SystemFailure) in
                 try partial.folder(temporary, create: true)
             }
-            let managed = Set(known + model.files.map(\.path.text))
+            let managed = exists ? Set(known + model.files.map(\.path.text)) : []
             if exists { try carry(from: parent, name, to: staged, except: managed) }
             try stage(in: staged)
             try PublishFailure.mapping { () throws(SystemFailure) in try store.announce(model) }

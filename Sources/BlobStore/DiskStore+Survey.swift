@@ -149,6 +149,8 @@ struct Surveyor {
     /// Told of each question as it comes up, in order.
     private let ask: (Question) -> Void
     private let blobs: Folder
+    /// By a digest's first byte: whether anything has the name of the folder that its blob would be in.
+    private let hasBlobFolder: [Bool]
     private let models: Folder
     /// Their status, and how many bytes of each are there.
     private var partials: [SHA256Digest: (status: FileStatus, count: Int64)] = [:]
@@ -170,6 +172,9 @@ struct Surveyor {
         self.ask = ask
         blobs = try Self.open(store, StoreLayout.blobs)
         models = try Self.open(store, StoreLayout.models)
+        // A folder that can't be listed may be looked into all the same.
+        let names = (try? blobs.entries()).map { Set($0.compactMap { UInt8($0.name, radix: 16) }) }
+        hasBlobFolder = (0...UInt8.max).map { names?.contains($0) ?? true }
         if manifest.mayShareDigests { seen.reserveCapacity(manifest.models.reduce(0) { $0 + $1.files.count }) }
     }
 
@@ -295,9 +300,7 @@ struct Surveyor {
             if let question = known.question { findings.questions[question].places.append(place) }
             return known
         }
-        path.removeAll(keepingCapacity: true)
-        StoreLayout.appendBlobPath(file.sha256, to: &path)
-        let status = try blobs.statusIfPresent(cString: path)
+        let status = try lookForBlob(file.sha256)
         var blob = Blob(state: .absent, status: status)
         if let status {
             let isSealed = Seal.isIntact(status, file.sha256, size: file.size)
@@ -324,6 +327,13 @@ struct Surveyor {
         }
         if manifest.mayShareDigests { seen[file.sha256] = blob }
         return blob
+    }
+
+    private mutating func lookForBlob(_ digest: SHA256Digest) throws(SystemFailure) -> FileStatus? {
+        guard hasBlobFolder[Int(digest.leadingWord >> 24)] else { return nil }
+        path.removeAll(keepingCapacity: true)
+        StoreLayout.appendBlobPath(digest, to: &path)
+        return try blobs.statusIfPresent(cString: path)
     }
 
     private mutating func add(_ question: Question) {

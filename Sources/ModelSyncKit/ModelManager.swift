@@ -264,7 +264,7 @@ public struct ModelManager: Sendable {
     }
 
     private func keep(_ report: inout SyncReport, in store: DiskStore) async throws(SyncError) {
-        try await store.save(report: report.json, runID: report.runID)
+        try await store.save(report: await report.encoded(), runID: report.runID)
         report.storedPath = store.reportPath(report.runID)
     }
 

@@ -8,6 +8,18 @@ public struct JSONWriter: Sendable {
     /// An empty document.
     public init() {}
 
+    /// Room for so many bytes; for the rest of an array that another writer has begun, if `isContinuation`.
+    init(capacity: Int, isContinuation: Bool = false) {
+        bytes.reserveCapacity(capacity)
+        needsComma = isContinuation
+    }
+
+    /// What another writer made for this place.
+    mutating func append(_ other: JSONWriter) {
+        bytes += other.bytes
+        needsComma = other.needsComma
+    }
+
     /// `{ … }`
     public mutating func object(_ body: (inout JSONWriter) -> Void) {
         nested("{", "}", body)
@@ -43,7 +55,7 @@ public struct JSONWriter: Sendable {
     /// In full, also beyond what a double holds exactly.
     public mutating func integer(_ value: some BinaryInteger) {
         comma()
-        bytes += String(value).utf8
+        bytes.append(digits: value)
     }
 
     /// With three decimals: seconds and rates need no more. What is not finite is written as null.
@@ -53,9 +65,9 @@ public struct JSONWriter: Sendable {
         let thousandths = Int64((value * 1000).rounded())
         let magnitude = thousandths.magnitude
         if thousandths < 0 { bytes.append(UInt8(ascii: "-")) }
-        bytes += String(magnitude / 1000).utf8
+        bytes.append(digits: magnitude / 1000)
         bytes.append(UInt8(ascii: "."))
-        bytes.append(digits: Int(magnitude % 1000), 3)
+        bytes.append(digits: magnitude % 1000, 3)
     }
 
     /// A moment as a string, as RFC 3339 has it.

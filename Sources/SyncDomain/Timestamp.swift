@@ -67,11 +67,18 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
 }
 
 extension [UInt8] {
-    /// Decimal digits, with zeros before them up to that width.
-    mutating func append(digits value: Int, _ width: Int) {
-        let text = String(value).utf8
-        for _ in text.count..<Swift.max(width, text.count) { append(UInt8(ascii: "0")) }
-        self += text
+    /// In decimal, its digits with zeros before them up to that width. No string is made of them: a large report has hundreds
+    /// of thousands of numbers.
+    mutating func append(digits value: some BinaryInteger, _ width: Int = 1) {
+        if value < 0 { append(UInt8(ascii: "-")) }
+        let magnitude = UInt64(value.magnitude)
+        var unit: UInt64 = 1
+        for _ in 1..<Swift.max(width, 1) { unit *= 10 }
+        while magnitude / unit >= 10 { unit *= 10 }
+        while unit > 0 {
+            append(UInt8(ascii: "0") + UInt8(magnitude / unit % 10))
+            unit /= 10
+        }
     }
 }
 

@@ -65,9 +65,9 @@ public struct SyncEngine: Sendable {
         if pool.failed != failedBefore, !options.isOffline, !Task.isCancelled {
             await store.save(failedHosts: pool.failed)
         }
-        let results =
-            ResultBuilder(plan: plan, store: store, executor: executor, record: record).results
-            + plan.unmanagedResults(in: store)
+        // In place: a sum would copy each of a hundred thousand.
+        var results = ResultBuilder(plan: plan, store: store, executor: executor, record: record).results
+        results += plan.unmanagedResults(in: store)
         tell(plan, results, record)
         return (results, record.notes + pool.notes)
     }

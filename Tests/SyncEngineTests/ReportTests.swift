@@ -87,6 +87,18 @@ import Testing
         #expect(json?["notes"] == nil)
     }
 
+    @Test func twoThreadsWriteTheSameReportAsOne() async throws {
+        let results = try await eventfulRun().results
+        for count in 0...results.count {
+            let report = try report(Array(results.prefix(count)))
+            let json = report.json
+            #expect(await report.encoded() == json)
+            #expect(json.count { $0 == UInt8(ascii: "\n") } == count + 1)
+            let object = try JSONSerialization.jsonObject(with: Data(json)) as? [String: Any]
+            #expect((object?["results"] as? [Any])?.count == count)
+        }
+    }
+
     @Test func noSecretIsInTheJSON() async throws {
         let world = World()
         var file = try world.file("f", bytes(10, 1))

@@ -162,10 +162,17 @@ extension DiskStore {
 
     /// Whether the blob is there and can be trusted without hashing it.
     func isPresent(_ digest: SHA256Digest, size: Int64) throws(SystemFailure) -> Bool {
-        let blobs = try folder(StoreLayout.blobs)
-        guard let status = try blobs.statusIfPresent(StoreLayout.blobPath(digest)) else {
-            return false
+        var path: [UInt8] = []
+        path.reserveCapacity(80)
+        let status: FileStatus?
+        if let folder = openedBlobFolder(of: digest) {
+            digest.appendHex(to: &path)
+            path.append(0)
+            status = try folder.statusIfPresent(cString: path)
+        } else {
+            StoreLayout.appendBlobPath(digest, to: &path)
+            status = try folder(StoreLayout.blobs).statusIfPresent(cString: path)
         }
-        return isTrusted(status, digest, size: size)
+        return status.map { isTrusted($0, digest, size: size) } ?? false
     }
 }

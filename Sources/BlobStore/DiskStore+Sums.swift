@@ -96,7 +96,7 @@ extension ChunkSums {
         for offset in stride(from: 0, to: Self.chunkBytes, by: Int(step)) {
             for lane in lanes {
                 let place = range(group.lowerBound + lane).lowerBound + offset
-                let got = try? bank.fill(lane, from: .file(file), at: place, count: Int(step))
+                let got = try? bank.fill(lane, from: file, at: place, count: Int(step))
                 if got != Int(step) { isReadable[lane] = false }
             }
             bank.advance(lanes, blocks: Int(step) / HashState.blockBytes, by: schedule)
@@ -114,9 +114,7 @@ extension ChunkSums {
         let step = Int64(LaneBank.bufferBytes(lanes: 1))
         while !rest.isEmpty {
             let count = Int(min(step, Int64(rest.count)))
-            guard (try? bank.fill(0, from: .file(file), at: rest.lowerBound, count: count)) == count else {
-                return false
-            }
+            guard (try? bank.fill(0, from: file, at: rest.lowerBound, count: count)) == count else { return false }
             rest = rest.lowerBound + Int64(count)..<rest.upperBound
             let blocks = rest.isEmpty ? bank.pad(0, after: count, messageBytes: size) : count / HashState.blockBytes
             bank.advance([0], blocks: blocks, by: schedule)

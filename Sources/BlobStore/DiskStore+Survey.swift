@@ -124,7 +124,7 @@ struct Surveyor {
 
         func job(_ progress: @escaping @Sendable (Int64) -> Void) -> HashJob {
             let open = { @Sendable [folder, path] () throws(SystemFailure) in
-                HashInput.file(try folder.file(below: path))
+                try folder.file(below: path)
             }
             return HashJob(size: size, open: open, progress: progress)
         }

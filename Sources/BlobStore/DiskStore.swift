@@ -198,14 +198,17 @@ public final class DiskStore: ModelStoring {
 
     /// The folder that a blob is to be in, made where it is missing. Opened once, as those of the layout.
     func blobFolder(of digest: SHA256Digest, isDurable: Bool) throws(SystemFailure) -> Folder {
-        let index = Int(digest.leadingWord >> 24)
-        if let known = blobFolders.withLock({ $0[index] }) { return known }
+        if let known = openedBlobFolder(of: digest) { return known }
         let made = try folder(StoreLayout.blobs)
             .folder(StoreLayout.blobFolder(digest), create: true, isDurable: isDurable)
         return blobFolders.withLock { folders in
-            folders[index] = made
+            folders[Int(digest.leadingWord >> 24)] = made
             return made
         }
+    }
+
+    func openedBlobFolder(of digest: SHA256Digest) -> Folder? {
+        blobFolders.withLock { $0[Int(digest.leadingWord >> 24)] }
     }
 
     /// Whether the file has a whole seal and was not found rotten under it.

@@ -113,26 +113,14 @@ final class GroupCommit: Sendable {
                 return (group, isDone)
             }
             if isDone { return state.notifyAll() }
-            let digests = await digests(of: group.map(\.blob), in: store)
             let outcomes = await threads.run { [self] () -> [Outcome] in
-                if group.isEmpty {
-                    // What can't be made durable now is not lost with the power on, and fetched again if it goes.
-                    _ = synchronize(store)
-                    return []
-                }
-                return place(group.map(\.blob), digests, in: store)
+                if !group.isEmpty { return place(group.map(\.blob), in: store) }
+                // What can't be made durable now is not lost with the power on, and fetched again if it goes.
+                _ = synchronize(store)
+                return []
             }
             for (waiter, outcome) in zip(group, outcomes) { waiter.continuation.resume(returning: outcome) }
         }
-    }
-
-    private func digests(of group: [HeldBlob], in store: DiskStore) async -> [SHA256Digest?] {
-        if group.isEmpty { return [] }
-        let batch = store.hashes.batch()
-        for blob in group {
-            batch.add(HashJob(size: Int64(blob.bytes.count), open: { .bytes(blob.bytes) }, progress: { _ in }))
-        }
-        return await batch.digests()
     }
 
     /// syncfs(2), of all names that were made before.
@@ -146,13 +134,13 @@ final class GroupCommit: Sendable {
         return isSynchronized
     }
 
-    private func place(_ group: [HeldBlob], _ digests: [SHA256Digest?], in store: DiskStore) -> [Outcome] {
+    private func place(_ group: [HeldBlob], in store: DiskStore) -> [Outcome] {
+        let digests = MessageHasher().digests(of: group.map(\.bytes))
         let isRight = zip(group, digests).map { $0.digest == $1 && $0.size == $0.bytes.count }
         let isGroup = isRight.count { $0 } >= Self.leastGroup
         var placements: [Placement?] = Array(repeating: nil, count: group.count)
         var outcomes = group.indices.map { index -> Outcome in
-            guard let digest = digests[index] else { return .failure(.cancelled("\(group[index].digest)")) }
-            guard isRight[index] else { return .success(.mismatch(digest)) }
+            guard isRight[index] else { return .success(.mismatch(digests[index])) }
             return Self.outcome { () throws(SystemFailure) in
                 if isGroup { placements[index] = try store.write(group[index]) } else { try store.place(group[index]) }
             }

@@ -69,7 +69,7 @@ struct HashKernelTests {
                 let lengths = Array((0...first).reversed().prefix(kernel.lanes))
                 var left = try lengths.enumerated().map { lane, length in
                     bank.setHash(LaneRig.initial, of: lane)
-                    let count = try bank.fill(lane, from: .file(file), at: Int64(length), count: length)
+                    let count = try bank.fill(lane, from: file, at: Int64(length), count: length)
                     #expect(count == length)
                     return bank.pad(lane, after: length, messageBytes: Int64(length))
                 }
@@ -95,9 +95,7 @@ struct HashKernelTests {
                 for count in 1...40 {
                     for lane in 0..<count {
                         bank.setHash(LaneRig.initial, of: lane)
-                        #expect(
-                            try bank.fill(lane, from: .file(file), at: Int64(800 + lane), count: 800 + lane) == 800
-                                + lane)
+                        #expect(try bank.fill(lane, from: file, at: Int64(800 + lane), count: 800 + lane) == 800 + lane)
                         #expect(bank.pad(lane, after: 800 + lane, messageBytes: Int64(800 + lane)) > 12)
                     }
                     bank.advance(Array((0..<count).reversed()), blocks: 12, by: schedule)

@@ -151,11 +151,28 @@ struct HashServiceDifferentialTests {
             let path = try folder.write(bytes, to: "batch \(index)")
             expected.append(SHA256Digest(of: bytes))
             jobs.append(
-                HashJob(size: Int64(length), open: { () throws(SystemFailure) in .file(try .read(path)) }) {
-                    told.add($0)
-                })
+                HashJob(size: Int64(length), open: { () throws(SystemFailure) in try .read(path) }) { told.add($0) })
         }
         #expect(await service.digests(jobs) == expected, "\(lengths), seed \(seed)")
         #expect(told.sum == Int64(lengths.reduce(0, +)))
+    }
+}
+
+/// Many small messages, side by side.
+struct MessageHasherTests {
+    @Test func messagesOfAllLengthsHaveTheirDigests() throws {
+        let lengths =
+            Array(0...200) + [
+                16_383, 16_384, LaneBank.bufferBytes(lanes: 16), LaneBank.bufferBytes(lanes: 16) + 1,
+                LaneBank.bufferBytes(lanes: 1), 1_000_000,
+            ]
+        let samples = try lengths.shuffled().enumerated().map { try Sample($1, seed: UInt64($0)) }
+        for kernel in HashKernel.all {
+            let kernels = kernel == .openSSL ? [kernel] : [.openSSL, kernel]
+            let schedule = HashSchedule(kernels) { $0 == kernel ? 1 : 1_000 }
+            let digests = MessageHasher(schedule).digests(of: samples.map(\.bytes))
+            #expect(digests == samples.map(\.digest), "\(kernel.name)")
+        }
+        #expect(MessageHasher().digests(of: []) == [])
     }
 }

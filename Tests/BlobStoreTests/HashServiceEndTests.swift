@@ -22,9 +22,7 @@ struct HashServiceEndTests {
             let path = try folder.write(bytes, to: "shrinking")
             let file = try Folder.open(folder.path).file("shrinking", .readWrite)
             // While it is hashed: at its first report there are megabytes to come.
-            let shrinking = HashJob(
-                size: Int64(bytes.count), open: { () throws(SystemFailure) in .file(try .read(path)) }
-            ) {
+            let shrinking = HashJob(size: Int64(bytes.count), open: { () throws(SystemFailure) in try .read(path) }) {
                 _ in try? file.resize(to: 2 << 20)
             }
             // And before: as between the look at it and the reading.
@@ -44,8 +42,7 @@ struct HashServiceEndTests {
             let right = try Self.job(bytes, in: folder, "right")
             let sizes = [0, 1000, PageCare.threshold]
             let missing = sizes.map { size in
-                HashJob(size: size, open: { () throws(SystemFailure) in .file(try .read(folder.appending("no such"))) })
-                {
+                HashJob(size: size, open: { () throws(SystemFailure) in try .read(folder.appending("no such")) }) {
                     Issue.record("\($0) bytes of no file were hashed")
                 }
             }
@@ -278,8 +275,7 @@ struct HashServiceEndTests {
     ) throws -> HashJob {
         let path = try folder.write(bytes, to: name)
         return HashJob(
-            size: Int64(size ?? bytes.count), open: { () throws(SystemFailure) in .file(try .read(path)) },
-            progress: progress)
+            size: Int64(size ?? bytes.count), open: { () throws(SystemFailure) in try .read(path) }, progress: progress)
     }
 
     private static func code(_ stream: HashStream) async -> ErrorCode? {

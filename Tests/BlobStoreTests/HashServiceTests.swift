@@ -133,7 +133,7 @@ struct HashServiceTests {
             let service = HashService(threads: 1, schedule: schedule)
             defer { withExtendedLifetime(service) {} }
             let most = Mutex(0)
-            let job = HashJob(size: 100, open: { () throws(SystemFailure) in .file(try OpenFile.read(path)) }) { _ in
+            let job = HashJob(size: 100, open: { () throws(SystemFailure) in try OpenFile.read(path) }) { _ in
                 let count = openCount(of: path)
                 most.withLock { $0 = max($0, count) }
             }

@@ -32,8 +32,7 @@ struct PageCareTests {
         defer { withExtendedLifetime(service) {} }
         let batch = service.batch()
         batch.add(
-            HashJob(size: Int64(Self.size), open: { () throws(SystemFailure) in .file(try OpenFile.read(path)) }) { _ in
-            })
+            HashJob(size: Int64(Self.size), open: { () throws(SystemFailure) in try OpenFile.read(path) }) { _ in })
         return await batch.digests()[0]
     }
 

@@ -6,7 +6,7 @@ internal import SystemSupport
 struct HashJob: Sendable {
     var size: Int64
     /// On a hash thread, when its turn comes: thousands may wait, and none is open then.
-    var open: @Sendable () throws(SystemFailure) -> HashInput
+    var open: @Sendable () throws(SystemFailure) -> OpenFile
     /// Called on a hash thread with the bytes just hashed.
     var progress: @Sendable (Int64) -> Void
     /// Called with the hash values after each chunk, before the digest is told. Nil where nobody asks.

@@ -44,7 +44,7 @@ final class HashStream: HashStreaming {
         /// The hash values after each chunk.
         var marks: [SHA256Digest] = []
         var phase = Phase.idle
-        var input: HashInput?
+        var file: OpenFile?
         var pages: PageCare?
         var answer: (@Sendable (Outcome) -> Void)?
         var outcome: Outcome?
@@ -71,7 +71,7 @@ final class HashStream: HashStreaming {
     }
 
     private let queue: HashQueue
-    private let open: (@Sendable () throws(SystemFailure) -> HashInput)?
+    private let open: (@Sendable () throws(SystemFailure) -> OpenFile)?
     private let progress: (@Sendable (Int64) -> Void)?
     private let didMark: (@Sendable ([SHA256Digest]) -> Void)?
     private let batch: HashBatch?
@@ -84,7 +84,7 @@ final class HashStream: HashStreaming {
         didMark = nil
         open = nil
         batch = nil
-        state = Mutex(State(input: .file(file)))
+        state = Mutex(State(file: file))
     }
 
     /// A file that is all there, taken from the batch by a hash thread: it counts as queued.
@@ -146,21 +146,21 @@ final class HashStream: HashStreaming {
 
     func cancel() {
         // The path is known once the file is open, and nobody waits for the answer before.
-        complete(.failure(.cancelled(state.withLock { $0.input?.path } ?? "hashing")))
+        complete(.failure(.cancelled(state.withLock { $0.file?.path } ?? "hashing")))
     }
 
     /// Ends it with an outcome, unless it has one.
     func complete(_ outcome: Outcome) {
-        let (answer, input, isLeaving): ((@Sendable (Outcome) -> Void)?, HashInput?, Bool) = state.withLock { state in
+        let (answer, file, isLeaving): ((@Sendable (Outcome) -> Void)?, OpenFile?, Bool) = state.withLock { state in
             guard state.outcome == nil else { return (nil, nil, false) }
             state.outcome = outcome
             defer { state.isGrowing = false }
-            return (state.answer.take(), state.input.take(), state.isGrowing)
+            return (state.answer.take(), state.file.take(), state.isGrowing)
         }
         if isLeaving { queue.leave() }
         if case .success = outcome { didMark?(marks) }
         // Closed now, not when the last lets go of the stream; and not under the lock: close(2) may take its time.
-        withExtendedLifetime(input) {}
+        withExtendedLifetime(file) {}
         answer?(outcome)
     }
 
@@ -211,12 +211,12 @@ extension HashStream {
         }
     }
 
-    /// What is hashed; opened at the first call.
-    func openInput() throws(SystemFailure) -> HashInput? {
-        if let input = state.withLock({ $0.input }) { return input }
-        guard let input = try open?() else { return nil }
-        state.withLock { $0.input = $0.outcome == nil ? input : nil }
-        return input
+    /// The file; opened at the first call.
+    func openFile() throws(SystemFailure) -> OpenFile? {
+        if let file = state.withLock({ $0.file }) { return file }
+        guard let file = try open?() else { return nil }
+        state.withLock { $0.file = $0.outcome == nil ? file : nil }
+        return file
     }
 
     /// The next chunk has been hashed.

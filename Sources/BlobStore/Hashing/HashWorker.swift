@@ -62,7 +62,7 @@ struct HashWorker {
     private mutating func fill() {
         for index in seats.indices where seats[index].blocks == 0 && seats[index].pages != nil {
             let offset = seats[index].byteCount
-            guard let file = (try? seats[index].stream.openInput())?.file else { continue }
+            guard let file = try? seats[index].stream.openFile() else { continue }
             seats[index].pages?.willRead(file, at: offset)
         }
         removeSeats { worker, index in
@@ -77,14 +77,14 @@ struct HashWorker {
     /// - Returns: false if the stream is no longer wanted.
     private mutating func fill(_ index: Int) throws(SystemFailure) -> Bool {
         let seat = seats[index]
-        guard !seat.stream.isOver, let input = try seat.stream.openInput() else { return false }
+        guard !seat.stream.isOver, let file = try seat.stream.openFile() else { return false }
         let most = LaneBank.bufferBytes(lanes: seats.count)
         // A mark is taken where a buffer ends.
         let toMark = ChunkSums.chunkBytes - seat.byteCount % ChunkSums.chunkBytes
         let count = Int(min(Int64(most), seat.upTo - seat.byteCount, toMark))
-        let got = try bank.fill(seat.lane, from: input, at: seat.byteCount, count: count)
+        let got = try bank.fill(seat.lane, from: file, at: seat.byteCount, count: count)
         // Somebody cut the file under us: its bytes are not those that were promised.
-        guard got == count else { throw SystemFailure("read", "\(input.path) ended early", code: 5) }
+        guard got == count else { throw SystemFailure("read", "\(file.path) ended early", code: 5) }
         seats[index].blocks = count / HashState.blockBytes
         if let end = seat.end, seat.byteCount + Int64(count) == end {
             seats[index].blocks = bank.pad(seat.lane, after: count, messageBytes: end)
@@ -117,7 +117,7 @@ struct HashWorker {
         report(index)
         let state = HashState(hash: bank.hash(of: seat.lane), byteCount: seat.byteCount)
         if seat.isPadded {
-            if let pages = seat.pages, let file = (try? seat.stream.openInput())?.file { pages.didEnd(file) }
+            if let pages = seat.pages, let file = try? seat.stream.openFile() { pages.didEnd(file) }
             seat.stream.complete(.success(SHA256Digest(words: state.hash)))
         } else if seat.stream.endTurn(state, seat.pages) {
             back.append(seat.stream)

@@ -45,10 +45,17 @@ internal import SystemSupport
     /// says.
     ///
     /// - Returns: how many there were.
-    func fill(_ lane: Int, from input: HashInput, at offset: Int64, count: Int) throws(SystemFailure) -> Int {
+    func fill(_ lane: Int, from file: OpenFile, at offset: Int64, count: Int) throws(SystemFailure) -> Int {
         let buffer = unsafe buffer(of: lane)
         unsafe lanes[lane].blocks = UnsafePointer(buffer.baseAddress?.assumingMemoryBound(to: UInt8.self))
-        return try unsafe input.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset)
+        return try unsafe file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset)
+    }
+
+    /// As the other, from memory.
+    func fill(_ lane: Int, with bytes: ArraySlice<UInt8>) {
+        let buffer = unsafe buffer(of: lane)
+        unsafe lanes[lane].blocks = UnsafePointer(buffer.baseAddress?.assumingMemoryBound(to: UInt8.self))
+        unsafe buffer.copyBytes(from: bytes)
     }
 
     /// Appends the padding (FIPS 180-4, 5.1.1) to the `count` bytes in the lane's buffer, the last of a message.

@@ -22,9 +22,9 @@ extension DiskStore {
 
     /// As ``ingest(_:size:)``, of a small blob.
     private func hold(_ digest: SHA256Digest, size: Int64) throws(SystemFailure) -> IngestStart {
-        guard try turns.take(digest, in: self) else {
+        guard turns.take(digest, in: self) else {
             // Whoever has it may keep bytes of it.
-            noteKept(digest)
+            kept.withLock { _ = $0?.insert(digest) }
             return .busy
         }
         do throws(SystemFailure) {
@@ -34,42 +34,44 @@ extension DiskStore {
                 turns.leave(digest)
                 return .present
             }
-            let bytes = try takeKept(digest, size: size)
-            return .ready(HeldIngest(store: self, digest: digest, size: size, bytes: bytes))
         } catch {
             turns.leave(digest)
             throw error
         }
+        return .ready(HeldIngest(store: self, digest: digest, size: size, bytes: takeKept(digest, size: size)))
     }
 
-    private func noteKept(_ digest: SHA256Digest) {
-        kept.withLock { _ = $0?.insert(digest) }
-    }
-
-    /// What `partial/` has of it, which is taken out: the bytes go back there if they don't become a blob.
-    private func takeKept(_ digest: SHA256Digest, size: Int64) throws(SystemFailure) -> [UInt8] {
+    /// What `partial/` has of it, which is taken out: it goes back there if it does not become a blob. What can't be read or
+    /// taken out is another's.
+    private func takeKept(_ digest: SHA256Digest, size: Int64) -> [UInt8] {
         // Looked for once, since most have none: to ask for each costs as much as to see whether its blob is there.
         if kept.withLock({ $0 == nil }) {
-            let partials = try folder(StoreLayout.partial).entries().compactMap {
-                StoreLayout.digest(ofPartial: $0.name)
-            }
-            kept.withLock { $0 = ($0 ?? []).union(partials) }
+            let entries = (try? folder(StoreLayout.partial).entries()) ?? []
+            let digests = entries.compactMap { StoreLayout.digest(ofPartial: $0.name) }
+            kept.withLock { $0 = ($0 ?? []).union(digests) }
         }
-        guard kept.withLock({ $0?.remove(digest) != nil }) else { return [] }
-        guard case .ready(let file, let count) = try openPartial(digest, size: size) else { return [] }
-        let bytes = try file.readAll(limit: Int(max(count, size)))
-        try folder(StoreLayout.partial).removeFile(StoreLayout.partialFile(digest, owner))
+        guard kept.withLock({ $0?.remove(digest) != nil }),
+            case .ready(let file, let count)? = try? openPartial(digest, size: size),
+            let bytes = try? file.readAll(limit: Int(size)),
+            (try? folder(StoreLayout.partial).removeFile(StoreLayout.partialFile(digest, owner))) != nil
+        else { return [] }
         return Array(bytes.prefix(Int(count)))
     }
 
-    /// Keeps bytes of a small blob for a later run, unless another process has begun to: all of them, or the first ones.
-    func keep(_ bytes: [UInt8], of digest: SHA256Digest) {
+    /// Keeps bytes of a small blob for a later run.
+    ///
+    /// - Returns: false where they can't be kept: what is there, or half of them, is not told from what is right.
+    func keep(_ bytes: [UInt8], of digest: SHA256Digest) -> Bool {
         let name = StoreLayout.partialFile(digest)
-        guard let file = try? folder(StoreLayout.partial).file(name, .createNew, mode: 0o600),
-            (try? file.tryLock(exclusive: true)) == true
-        else { return }
-        try? unsafe file.write(bytes.span.bytes, at: 0)
-        noteKept(digest)
+        guard let partial = try? folder(StoreLayout.partial),
+            let file = try? partial.file(name, .createNew, mode: 0o600), (try? file.tryLock(exclusive: true)) == true
+        else { return false }
+        do throws(SystemFailure) { try unsafe file.write(bytes.span.bytes, at: 0) } catch {
+            try? partial.removeFile(name)
+            return false
+        }
+        kept.withLock { _ = $0?.insert(digest) }
+        return true
     }
 
     private enum Opened {

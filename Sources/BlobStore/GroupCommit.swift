@@ -5,14 +5,7 @@ internal import SystemSupport
 /// A small blob whose bytes are in memory.
 struct HeldBlob: Sendable {
     let digest: SHA256Digest
-    /// What it must have.
-    let size: Int64
     let bytes: [UInt8]
-
-    /// Of the size that the bytes have, unless it is given.
-    init(digest: SHA256Digest, size: Int64? = nil, bytes: [UInt8]) {
-        (self.digest, self.size, self.bytes) = (digest, size ?? Int64(bytes.count), bytes)
-    }
 }
 
 /// A file that has all its bytes, on its way to be a blob.
@@ -136,13 +129,13 @@ final class GroupCommit: Sendable {
 
     private func place(_ group: [HeldBlob], in store: DiskStore) -> [Outcome] {
         let digests = MessageHasher().digests(of: group.map(\.bytes))
-        let isRight = zip(group, digests).map { $0.digest == $1 && $0.size == $0.bytes.count }
-        let isGroup = isRight.count { $0 } >= Self.leastGroup
+        let isGroup = zip(group, digests).count { $0.digest == $1 } >= Self.leastGroup
         var placements: [Placement?] = Array(repeating: nil, count: group.count)
-        var outcomes = group.indices.map { index -> Outcome in
-            guard isRight[index] else { return .success(.mismatch(digests[index])) }
+        var outcomes = zip(group, digests).enumerated().map { index, pair -> Outcome in
+            let (blob, digest) = pair
+            guard digest == blob.digest else { return .success(.mismatch(digest)) }
             return Self.outcome { () throws(SystemFailure) in
-                if isGroup { placements[index] = try store.write(group[index]) } else { try store.place(group[index]) }
+                if isGroup { placements[index] = try store.write(blob) } else { try store.place(blob) }
             }
         }
         guard isGroup else { return outcomes }
@@ -150,12 +143,7 @@ final class GroupCommit: Sendable {
         for (index, placement) in placements.enumerated() {
             guard let placement else { continue }
             outcomes[index] = Self.outcome { () throws(SystemFailure) in
-                // syncfs(2) may keep silent of a file that could not be written.
-                if isSynchronized { try placement.file.checkWritten() } else { try placement.file.synchronize() }
-                do throws(SystemFailure) { _ = try store.show(placement, isDurable: false) } catch {
-                    guard store.mustName(placement, error) else { throw error }
-                    try store.place(group[index])
-                }
+                try store.show(placement, group[index], isSynchronized: isSynchronized)
             }
         }
         state.withLock { $0.named += 1 }
@@ -177,47 +165,70 @@ extension DiskStore {
         try show(placement, isDurable: true)?.synchronize()
     }
 
-    /// As the other, of bytes in memory.
+    /// As the other, of bytes in memory. By a file with a name: fsync(2) of one that has none may do nothing, as on Btrfs.
     func place(_ blob: HeldBlob) throws(SystemFailure) {
-        let placement = try write(blob)
+        let placement = try writeNamed(blob)
         do throws(SystemFailure) { try place(placement) } catch {
-            guard mustName(placement, error) else { throw error }
-            try place(try write(blob))
+            discard(placement)
+            throw error
         }
     }
 
     /// Makes the bytes a file that is what the blob is to be, but for its name. It has none, so that a crash leaves nothing;
     /// where the file system has no such files, one that nobody else knows.
     fileprivate func write(_ blob: HeldBlob) throws(SystemFailure) -> Placement {
-        let partial = try folder(StoreLayout.partial)
         if canBeNameless.load(ordering: .relaxed) {
             do throws(SystemFailure) {
-                let file = try partial.fileWithoutName(mode: 0o444)
+                let file = try folder(StoreLayout.partial).fileWithoutName(mode: 0o444)
                 try unsafe file.write(blob.bytes.span.bytes, at: 0)
                 setSeal(of: blob.digest, on: file)
-                return Placement(file: file, name: nil, digest: blob.digest, size: blob.size)
+                return Placement(file: file, name: nil, digest: blob.digest, size: Int64(blob.bytes.count))
             } catch {
                 guard error.isUnsupported else { throw error }
                 canBeNameless.store(false, ordering: .relaxed)
             }
         }
-        let name = StoreLayout.passingFile(blob.digest)
-        do throws(SystemFailure) {
-            let file = try partial.file(name, .createNew, mode: 0o600)
-            try unsafe file.write(blob.bytes.span.bytes, at: 0)
-            try seal(file, of: blob.digest)
-            return Placement(file: file, name: name, digest: blob.digest, size: blob.size)
-        } catch {
-            try? partial.removeFile(name)
-            throw error
-        }
+        return try writeNamed(blob)
     }
 
-    /// Whether the file could not be shown because it has no name that it could be linked by: then none has.
-    fileprivate func mustName(_ placement: Placement, _ error: SystemFailure) -> Bool {
-        guard placement.name == nil, error.isUnsupported || error.isNotFound else { return false }
-        canBeNameless.store(false, ordering: .relaxed)
-        return true
+    private func writeNamed(_ blob: HeldBlob) throws(SystemFailure) -> Placement {
+        let name = StoreLayout.passingFile(blob.digest)
+        let file = try folder(StoreLayout.partial).file(name, .createNew, mode: 0o600)
+        let placement = Placement(file: file, name: name, digest: blob.digest, size: Int64(blob.bytes.count))
+        do throws(SystemFailure) {
+            try unsafe file.write(blob.bytes.span.bytes, at: 0)
+            try seal(file, of: blob.digest)
+        } catch {
+            discard(placement)
+            throw error
+        }
+        return placement
+    }
+
+    private func discard(_ placement: Placement) {
+        guard let name = placement.name else { return }
+        try? folder(StoreLayout.partial).removeFile(name)
+    }
+
+    /// Gives one of a group its name, after the group's syncfs(2).
+    fileprivate func show(
+        _ placement: Placement, _ blob: HeldBlob, isSynchronized: Bool
+    ) throws(SystemFailure) {
+        do throws(SystemFailure) {
+            guard isSynchronized else {
+                discard(placement)
+                return try place(blob)
+            }
+            // syncfs(2) may keep silent of a file that could not be written.
+            try placement.file.checkWritten()
+            _ = try show(placement, isDurable: false)
+        } catch {
+            discard(placement)
+            guard placement.name == nil, error.storeError.code != .storeNoSpace else { throw error }
+            // Perhaps it could not be linked: there is no /proc, or a security module forbids it.
+            canBeNameless.store(false, ordering: .relaxed)
+            try place(blob)
+        }
     }
 
     /// Makes the file what the blob is to be, but for its name.
@@ -248,7 +259,10 @@ extension DiskStore {
             }
             let name = placement.name ?? StoreLayout.passingFile(digest)
             if placement.name == nil { try placement.file.link(to: partial, name) }
-            try target.takeOver(name, from: partial, as: digest.hex)
+            do throws(SystemFailure) { try target.takeOver(name, from: partial, as: digest.hex) } catch {
+                if placement.name == nil { try? partial.removeFile(name) }
+                throw error
+            }
         }
         // A file that was rotten and is gone may have left its inode number to this one.
         forgetRot(of: digest, by: placement.file)

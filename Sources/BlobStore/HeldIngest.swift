@@ -11,7 +11,8 @@ final class HeldIngest: BlobIngest {
 
     private struct State {
         var bytes: [UInt8]
-        var isEnded = false
+        /// How many there are in the store, after the end.
+        var count: Int?
     }
 
     private let store: DiskStore
@@ -29,10 +30,12 @@ final class HeldIngest: BlobIngest {
     }
 
     deinit {
-        if !state.withLock({ $0.isEnded }) { leave() }
+        if state.withLock({ $0.count == nil }) { leave() }
     }
 
-    var byteCount: Int64 { state.withLock { Int64($0.bytes.count) } }
+    var waitsInMemory: Bool { true }
+
+    var byteCount: Int64 { state.withLock { Int64($0.count ?? $0.bytes.count) } }
 
     var missing: [Range<Int64>] {
         let count = byteCount
@@ -66,48 +69,55 @@ final class HeldIngest: BlobIngest {
     }
 
     func restart() throws(SyncError) {
-        try change { $0.bytes.removeAll(keepingCapacity: true) }
+        try change { $0.bytes = [] }
     }
 
     func commit() async throws(SyncError) -> CommitResult {
         let bytes = try change { $0.bytes }
         if Task.isCancelled { throw .cancelled("\(digest)") }
-        let result = try await store.commits.commit(HeldBlob(digest: digest, size: size, bytes: bytes), in: store)
-        if result == .committed { end() }
+        guard bytes.count == size else { return .mismatch(try await Self.digest(of: bytes, in: store)) }
+        let result = try await store.commits.commit(HeldBlob(digest: digest, bytes: bytes), in: store)
+        if result == .committed { end(with: bytes.count) }
         return result
     }
 
     func keepUnreferenced(as digest: SHA256Digest) async throws(SyncError) {
-        let blob = HeldBlob(digest: digest, bytes: try change { $0.bytes })
-        guard SHA256Digest(of: blob.bytes) == digest else {
+        let (store, bytes) = (store, try change { $0.bytes })
+        guard try await Self.digest(of: bytes, in: store) == digest else {
             throw SyncError(.storeIO, "\(self.digest): the bytes that are there are not those of \(digest)")
         }
-        let store = store
-        try await store.blocking { () throws(SystemFailure) in try store.place(blob) }
-        end()
+        try await store.blocking { () throws(SystemFailure) in
+            try store.place(HeldBlob(digest: digest, bytes: bytes))
+        }
+        end(with: bytes.count)
+    }
+
+    private static func digest(of bytes: [UInt8], in store: DiskStore) async throws(SyncError) -> SHA256Digest {
+        try await store.blocking { SHA256Digest(of: bytes) }
     }
 
     func close() {
-        let bytes = state.withLock { state in state.isEnded ? [] : state.bytes }
-        // What a full disk does not take is fetched again. Before the turn is given back: the next finds it.
-        if !bytes.isEmpty { store.keep(bytes, of: digest) }
-        end()
+        let bytes = state.withLock { state in state.count == nil ? state.bytes : [] }
+        // Before the turn is given back: whoever has it next finds them.
+        let isKept = !bytes.isEmpty && store.keep(bytes, of: digest)
+        end(with: isKept ? bytes.count : 0)
     }
 
     /// - Throws: after the end: another process may have its turn.
     private func change<Value>(_ body: (inout State) throws(SyncError) -> Value) throws(SyncError) -> Value {
         try state.withLock { state throws(SyncError) in
-            guard !state.isEnded else {
+            guard state.count == nil else {
                 throw SyncError(.storeIO, "\(digest): bytes were offered after the end of this download")
             }
             return try body(&state)
         }
     }
 
-    private func end() {
+    private func end(with count: Int) {
         let wasEnded = state.withLock { state in
-            defer { state = State(bytes: [], isEnded: true) }
-            return state.isEnded
+            guard state.count == nil else { return true }
+            state = State(bytes: [], count: count)
+            return false
         }
         if !wasEnded { leave() }
     }

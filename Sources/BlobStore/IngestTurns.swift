@@ -15,16 +15,11 @@ final class IngestTurns: Sendable {
     private let state = Mutex(State())
 
     /// - Returns: false if another has it.
-    func take(_ digest: SHA256Digest, in store: DiskStore) throws(SystemFailure) -> Bool {
+    func take(_ digest: SHA256Digest, in store: DiskStore) -> Bool {
         guard state.withLock({ $0.taken.insert(digest).inserted }) else { return false }
-        // Where locks do nothing, files may be fetched twice.
-        if !store.owner.isEmpty { return true }
-        do throws(SystemFailure) {
-            if try file(in: store).tryLock(byte: Self.byte(digest)) { return true }
-        } catch {
-            _ = state.withLock { $0.taken.remove(digest) }
-            throw error
-        }
+        // Where locks do nothing, or the file is another user's alone, files may be fetched twice.
+        guard store.owner.isEmpty, let file = try? file(in: store) else { return true }
+        if (try? file.tryLock(byte: Self.byte(digest))) ?? true { return true }
         _ = state.withLock { $0.taken.remove(digest) }
         return false
     }

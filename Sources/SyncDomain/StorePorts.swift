@@ -17,7 +17,7 @@ public enum CommitResult: Sendable, Hashable {
 
 /// One blob on its way into the store: bytes in, a verified and durable blob out.
 ///
-/// The partial bytes are this process's alone while it lives. It ends with exactly one of a successful ``commit()``,
+/// Its bytes are this process's alone while it lives. It ends with exactly one of a successful ``commit()``,
 /// ``keepUnreferenced(as:)`` or ``close()``; all but those may be called again after a failure.
 public protocol BlobIngest: TransferSink {
     /// Bytes that are there: from the start on, unless segments have brought some that lie behind a gap.
@@ -39,12 +39,15 @@ public protocol BlobIngest: TransferSink {
     func restart() throws(SyncError)
     /// Hashes what is not hashed yet, compares, makes the blob durable, seals it, and only then makes it visible.
     ///
-    /// - Throws: the store's failures; the partial is kept.
+    /// - Throws: the store's failures; the bytes are still there.
     func commit() async throws(SyncError) -> CommitResult
     /// Keeps the wrong bytes as a blob that nothing refers to, under the digest that they have.
     func keepUnreferenced(as digest: SHA256Digest) async throws(SyncError)
-    /// Ends it without a commit. The partial stays for a later resume, unless it is empty.
+    /// Ends it without a commit. What is there stays in the store for a later resume, unless there is no room for it:
+    /// ``byteCount`` tells, afterwards.
     func close()
+    /// Its bytes are in memory until it ends: how many are, of all that wait to be committed, is the caller's to bound.
+    var waitsInMemory: Bool { get }
 }
 
 extension BlobIngest {
@@ -52,6 +55,8 @@ extension BlobIngest {
     public func segment(at offset: Int64) throws(SyncError) -> (any BlobSegment)? { nil }
     /// Nothing waits to be written.
     public func pause() {}
+    /// They are not.
+    public var waitsInMemory: Bool { false }
 }
 
 /// A part of a blob on its way into the store. One thread at a time.

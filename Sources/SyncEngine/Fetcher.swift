@@ -33,10 +33,9 @@ struct Fetcher {
 
     /// Smaller files come over one connection each.
     private static let sharingBytes: Int64 = 16 << 20
-    /// Smaller files' turn is over when their bytes are there: the disk makes many of them durable at once, and the next
-    /// is fetched meanwhile. Larger ones keep it until they are committed, so that hashing is never far behind.
-    private static let smallBytes: Int64 = 1 << 20
-    /// So many small files, with so many bytes in all, may wait to be committed without a turn: until then they are in memory.
+    /// A file whose bytes wait in memory gives its turn back when they are there: the disk makes many durable at once, and the
+    /// next is fetched meanwhile. So many may wait, with so many bytes in all. Others keep their turn until they are committed,
+    /// so that hashing is never far behind.
     static let mostCommits = 256
     static let mostHeldBytes: Int64 = 16 << 20
 
@@ -54,6 +53,8 @@ struct Fetcher {
         var isMixed = false
         let started: Duration
         let turn: Turn
+        /// Of ``Fetcher/held``: the turn was given back for them.
+        var heldBytes: Int64 = 0
         var lastOutcome = TransferOutcome()
         /// Why the last attempt was not the last.
         var lastError: SyncError?
@@ -180,11 +181,12 @@ struct Fetcher {
                 guard let next = try await follow(decision, job, ingest, &progress) else {
                     return finished(nil, progress)
                 }
+                letGo(&progress)
                 ingest = next
             } catch {
                 if !progress.isIngestEnded {
-                    progress.statistics.bytesKept = ingest.byteCount
                     ingest.close()
+                    progress.statistics.bytesKept = ingest.byteCount
                 }
                 return finished(named(error, job), progress)
             }
@@ -199,11 +201,18 @@ struct Fetcher {
 
     private func finished(_ error: SyncError?, _ progress: Progress) -> FetchOutcome {
         var progress = progress
+        letGo(&progress)
         addHelp(&progress)
         var statistics = progress.statistics
         statistics.seconds = (clock.monotonic() - progress.started).seconds
         statistics.bytesResumed = error == nil ? progress.resumed : 0
         return FetchOutcome(error: error, transfer: statistics)
+    }
+
+    /// The bytes that were held are in the store by now, or dropped.
+    private func letGo(_ progress: inout Progress) {
+        held.remove(progress.heldBytes)
+        progress.heldBytes = 0
     }
 
     /// One request and, if all bytes are there, the commit.
@@ -220,9 +229,10 @@ struct Fetcher {
                 after: progress.lastOutcome, error, bytes: ingest.byteCount, chance: clock.chance())
         }
         addHelp(&progress)
-        let isHeld = job.fetch.size < Self.smallBytes && held.add(job.fetch.size)
-        if isHeld { progress.turn.leave() }
-        defer { if isHeld { held.remove(job.fetch.size) } }
+        if ingest.waitsInMemory, held.add(job.fetch.size) {
+            progress.heldBytes = job.fetch.size
+            progress.turn.leave()
+        }
         switch try await ingest.commit() {
         case .committed:
             progress.isIngestEnded = true

@@ -74,7 +74,6 @@ struct CrashTests {
     @Test(arguments: [("tmpfile", EOPNOTSUPP), ("linkat", EPERM)])
     func filesWithoutNamesAreNotNeeded(_ call: String, _ error: Int32) async throws {
         try await CrashWorld.with { world in
-            #expect(try await world.calls().contains { $0.name == "linkat" && $0.other.contains("/blobs/") })
             let store = try world.oldStore()
             let run = try await world.apply(store) { plan in
                 (plan.call, plan.at, plan.error, plan.hitsAllAfter) = (call, 1, error, true)

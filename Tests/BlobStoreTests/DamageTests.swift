@@ -69,10 +69,15 @@ struct DamageTests {
         case link, danglingLink, hardLink, folder, fullFolder, fifo
     }
 
-    @Test(arguments: Planted.allCases, [false, true])
-    func aPartialThatIsNotOursIsNeverWrittenThrough(_ planted: Planted, readOnly: Bool) async throws {
+    @Test(arguments: Planted.allCases, [50_000, 1_200_000])
+    func aPartialThatIsNotOursIsNeverWrittenThrough(_ planted: Planted, size: Int) async throws {
+        for readOnly in [false, true] {
+            try await expectNotWrittenThrough(planted, readOnly, try Sample(size, seed: 2))
+        }
+    }
+
+    private func expectNotWrittenThrough(_ planted: Planted, _ readOnly: Bool, _ sample: Sample) async throws {
         try await StoreWorld.with(.disk) { world in
-            let sample = try Sample(50_000, seed: 2)
             let outside = try world.folder.write("precious", to: "outside")
             if readOnly { try FileManager.default.setAttributes([.posixPermissions: 0o444], ofItemAtPath: outside) }
             let modeBefore = try mode(outside)
@@ -98,9 +103,10 @@ struct DamageTests {
         }
     }
 
-    @Test func aCompleteReadOnlyPartialThatACrashLeftIsCommitted() async throws {
+    @Test(arguments: [300_000, 1_200_000])
+    func aCompleteReadOnlyPartialThatACrashLeftIsCommitted(_ size: Int) async throws {
         try await StoreWorld.with(.disk) { world in
-            let sample = try Sample(300_000, seed: 3)
+            let sample = try Sample(size, seed: 3)
             let partial = try world.folder.write(sample.bytes, to: "store/partial/\(sample.digest).part")
             try setModified(partial, Date(timeIntervalSince1970: 1_000_000_000))
             try FileManager.default.setAttributes([.posixPermissions: 0o444], ofItemAtPath: partial)
@@ -111,9 +117,10 @@ struct DamageTests {
         }
     }
 
-    @Test func aPartialThatIsTooLongIsStartedAnew() async throws {
+    @Test(arguments: [1000, 1_200_000])
+    func aPartialThatIsTooLongIsStartedAnew(_ size: Int) async throws {
         try await StoreWorld.with(.disk) { world in
-            let sample = try Sample(1000, seed: 4)
+            let sample = try Sample(size, seed: 4)
             try world.folder.write(sample.bytes + [0], to: "store/partial/\(sample.digest).part")
             #expect(try await world.survey(sample).partialBytes == 0, world.dump)
             let ingest = try await world.ready(sample)

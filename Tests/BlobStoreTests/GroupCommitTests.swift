@@ -1,5 +1,6 @@
 import Foundation
 import SyncDomain
+import Synchronization
 import TestSupport
 import Testing
 
@@ -32,8 +33,11 @@ struct GroupCommitTests {
         }
     }
 
-    @Test func allAreSealedBlobs() async throws {
+    /// Also on a file system where each file must have a name.
+    @Test(arguments: [true, false])
+    func allAreSealedBlobs(_ canBeNameless: Bool) async throws {
         try await StoreWorld.with(.disk) { world in
+            (world.store as? DiskStore)?.canBeNameless.store(canBeNameless, ordering: .relaxed)
             let samples = try (0..<300).map { try Sample(10 + 37 * $0, seed: UInt64($0)) }
             let results = await commitAll(try await ready(samples, in: world))
             #expect(results.values.allSatisfy { $0 == .success(.committed) })
@@ -131,6 +135,54 @@ struct GroupCommitTests {
             #expect(results.values.allSatisfy { $0 == .success(.committed) })
             #expect(try FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? UInt64 == inode)
             #expect(tree("\(world.store.path)/partial").isEmpty, world.dump)
+        }
+    }
+
+    /// By itself, and as one of a group: over the rotten one's name, and with nothing left beside it.
+    @Test(arguments: [1, 8], [true, false])
+    func aRottenBlobIsReplaced(_ count: Int, _ canBeNameless: Bool) async throws {
+        try await StoreWorld.with(.disk) { world in
+            (world.store as? DiskStore)?.canBeNameless.store(canBeNameless, ordering: .relaxed)
+            let samples = try (0..<count).map { try Sample(5_000 + $0, seed: UInt64($0)) }
+            let model = try modelOf("m", ["a": samples[0]])
+            try await world.bring(model, samples[0])
+            try world.damage(samples[0].digest, to: Array(samples[0].bytes.reversed()))
+            #expect(try await world.survey(model).files.first?.blob != .intact)
+            let results = await commitAll(try await ready(samples, in: world))
+            #expect(results.values.allSatisfy { $0 == .success(.committed) })
+            #expect(contents(world.blobPath(samples[0].digest)) == samples[0].bytes)
+            #expect(tree("\(world.store.path)/partial").isEmpty, world.dump)
+        }
+    }
+
+    /// Where nothing can be shown nothing stays of it either, but what an unfinished download keeps.
+    @Test(arguments: [1, 8])
+    func whatCantBeShownLeavesNoFile(_ count: Int) async throws {
+        try await StoreWorld.with(.disk) { world in
+            let samples = try (0..<count).map { try Sample(5_000 + $0, seed: UInt64($0)) }
+            let ingests = try await ready(samples, in: world)
+            for sample in samples {
+                try world.folder.write([1], to: "store/blobs/sha256/\(sample.digest.hex.prefix(2))")
+            }
+            let results = await commitAll(ingests)
+            #expect(results.values.allSatisfy { if case .failure = $0 { true } else { false } })
+            #expect(tree("\(world.store.path)/partial").isEmpty, world.dump)
+            for ingest in ingests { ingest.close() }
+            for (sample, ingest) in zip(samples, ingests) {
+                #expect(ingest.byteCount == sample.size && world.partial(sample.digest) == sample.bytes)
+            }
+        }
+    }
+
+    /// It is another's, and may be locked: what can't be kept is not told as kept.
+    @Test func bytesAreNotKeptOverWhatIsThere() async throws {
+        try await StoreWorld.with(.disk) { world in
+            let sample = try Sample(5_000, seed: 1)
+            let ingest = try #require(try await ready([sample], in: world).first)
+            try world.folder.write("other", to: "store/partial/\(sample.digest).part")
+            ingest.close()
+            #expect(ingest.byteCount == 0)
+            #expect(world.partial(sample.digest) == Array("other".utf8))
         }
     }
 }

@@ -10,9 +10,10 @@ import Testing
 /// Stores that share a folder, and readers beside them.
 @Suite(.timeLimit(.minutes(1)))
 struct SharingTests {
-    @Test func twoStoresOnOneFolderTakeTurns() async throws {
+    @Test(arguments: [300_000, 1_200_000])
+    func twoStoresOnOneFolderTakeTurns(_ size: Int) async throws {
         try await StoreWorld.with(.disk) { world in
-            let sample = try Sample(300_000, seed: 1)
+            let sample = try Sample(size, seed: 1)
             let other = StoreWorld(store: try DiskStore(path: world.store.path, access: .change), folder: world.folder)
             let first = try await world.ready(sample)
             guard case .busy = try await other.store.ingest(sample.digest, size: sample.size) else {
@@ -36,9 +37,10 @@ struct SharingTests {
     }
 
     /// Each asks again while another has it, as the engine does, and each blob is brought by one alone.
-    @Test func eachBlobIsBroughtOnceByManyWhoWantIt() async throws {
+    @Test(arguments: [20_000, 1_100_000])
+    func eachBlobIsBroughtOnceByManyWhoWantIt(_ size: Int) async throws {
         try await StoreWorld.with(.disk) { world in
-            let samples = try (0..<12).map { try Sample(20_000, seed: UInt64($0)) }
+            let samples = try (0..<12).map { try Sample(size, seed: UInt64($0)) }
             let stores = try (0..<3).map { _ in try DiskStore(path: world.store.path, access: .change) }
             let committed = Counter()
             try await withThrowingTaskGroup(of: Void.self) { group in

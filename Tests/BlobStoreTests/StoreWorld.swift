@@ -38,6 +38,11 @@ func manifest(_ models: Model...) -> Manifest { Manifest(applied: models) }
 /// The two stores that keep one contract.
 enum StoreKind: String, CaseIterable, Sendable {
     case disk, memory
+    /// The disk's, of files that are too large to wait in memory.
+    case diskOfLargeFiles
+
+    /// What makes a small sample such a file.
+    var extra: Int { self == .diskOfLargeFiles ? 1 << 20 : 0 }
 }
 
 /// A store, and what is in it as somebody else sees and changes it.
@@ -49,7 +54,7 @@ struct StoreWorld {
         try await TemporaryFolder.with { folder in
             let store: any ModelStoring =
                 switch kind {
-                case .disk: try DiskStore(path: folder.appending("store"), access: .change)
+                case .disk, .diskOfLargeFiles: try DiskStore(path: folder.appending("store"), access: .change)
                 case .memory: InMemoryStore()
                 }
             let world = StoreWorld(store: store, folder: folder)

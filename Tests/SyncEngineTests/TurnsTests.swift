@@ -60,4 +60,11 @@ import Testing
         waiting.cancel()
         #expect(await !waiting.value)
     }
+
+    @Test func bytesAreHeldUpToTheirBound() {
+        let held = HeldBytes(most: 10)
+        #expect(held.add(6) && held.add(4) && held.add(0) && !held.add(1))
+        held.remove(4)
+        #expect(!held.add(5) && held.add(4))
+    }
 }

@@ -7,10 +7,8 @@ extension DiskIngest {
     private var journalName: String { StoreLayout.journalFile(digest, store.owner) }
 
     func readJournal() -> PartialJournal? {
-        guard
-            let bytes = try? store.folder(StoreLayout.partial).file(journalName, .read).readAll(limit: 1 << 20)
-        else { return nil }
-        return PartialJournal.decode(bytes)
+        let bytes = try? store.folder(StoreLayout.partial).file(journalName, .read).readAll(limit: 1 << 20)
+        return bytes.flatMap(PartialJournal.decode)
     }
 
     /// Keeps the journal true to the bytes: it speaks of one version of one source, or of none.

@@ -123,9 +123,7 @@ struct Surveyor {
         var places: [Place]
 
         func job(_ progress: @escaping @Sendable (Int64) -> Void) -> HashJob {
-            let open = { @Sendable [folder, path] () throws(SystemFailure) in
-                try folder.file(below: path)
-            }
+            let open = { @Sendable [folder, path] () throws(SystemFailure) in try folder.file(below: path) }
             return HashJob(size: size, open: open, progress: progress)
         }
     }

@@ -160,7 +160,7 @@ public final class DiskStore: ModelStoring {
         } catch {
             throw cannotUse(lock.path, error)
         }
-        return ".\(String(UInt64.random(in: 0...UInt64.max), radix: 16))"
+        return ".\(StoreLayout.random())"
     }
 
     private static func cannotUse(_ path: String, _ failure: SystemFailure) -> SyncError {

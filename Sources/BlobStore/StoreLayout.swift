@@ -45,7 +45,7 @@ enum StoreLayout {
 
     /// The file of what is about to be a blob, and has no bytes worth keeping.
     static func passingFile(_ digest: SHA256Digest) -> String {
-        partialFile(digest, "." + String(UInt64.random(in: 0...UInt64.max), radix: 16))
+        partialFile(digest, ".\(random())")
     }
 
     /// The digest of a partial's file name; nil for other files.
@@ -55,8 +55,11 @@ enum StoreLayout {
 
     /// A name in ``partial`` that nothing else has, for what is being built or taken apart.
     static func temporaryName(_ kind: String) -> String {
-        "\(kind)-" + String(UInt64.random(in: 0...UInt64.max), radix: 16)
+        "\(kind)-\(random())"
     }
+
+    /// What makes a name its maker's alone.
+    static func random() -> String { String(UInt64.random(in: 0...UInt64.max), radix: 16) }
 
     /// A record's folder and file below ``records``. A segment that ends in `.json` gets a `%` as a folder, which no
     /// name may have: else the record of `a` and the folder of `a.json/b` would be one path.

@@ -76,11 +76,12 @@ extension EasyHandle {
         try set(CURLOPT_LOW_SPEED_LIMIT, 1)
         try set(CURLOPT_LOW_SPEED_TIME, options.stallTimeout.wholeSeconds)
         try set(CURLOPT_TCP_KEEPALIVE, 1)
-        // Under a limit transfers are paused, and a paused stream of HTTP/2 holds up those it shares its connection with.
-        let version = options.limitRate == nil ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1
-        try set(CURLOPT_HTTP_VERSION, Int(version))
+        // Large files would share one connection of HTTP/2, with its window and its losses. Under a limit transfers are paused,
+        // and a paused stream holds up those it shares its connection with.
+        let isShared = hop.isSmall && hop.url.scheme == .https && options.limitRate == nil
+        try set(CURLOPT_HTTP_VERSION, Int(isShared ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
         // Without TLS there is nothing to share, and a first answer that stalls would hold up all that wait for it.
-        try set(CURLOPT_PIPEWAIT, hop.isSmall && hop.url.scheme == .https ? 1 : 0)
+        try set(CURLOPT_PIPEWAIT, isShared ? 1 : 0)
         if let proxy = options.proxy { try set(CURLOPT_PROXY, proxy) }
     }
 

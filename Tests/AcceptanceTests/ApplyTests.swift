@@ -48,7 +48,11 @@ extension AcceptanceTests.Applying {
             // An empty file needs no request.
             #expect(Set(requests.map(\.path)).isSuperset(of: documents.dropFirst().map { "/" + $0.name }))
             #expect(requests.filter { $0.method == "GET" }.count <= documents.count)
-            #expect(requests.allSatisfy { $0.httpVersion == (endpoint == .http2 ? "HTTP/2.0" : "HTTP/1.1") })
+            // The last is large: it has a connection to itself.
+            for request in requests {
+                let isShared = endpoint == .http2 && request.path != "/" + documents[8].name
+                #expect(request.httpVersion == (isShared ? "HTTP/2.0" : "HTTP/1.1"), "\(request)")
+            }
 
             let second = try await world.apply(manifest)
             #expect(second.result.exitCode == 0, "\(second)")

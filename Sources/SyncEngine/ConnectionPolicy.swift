@@ -12,6 +12,8 @@ struct ConnectionPolicy: Sendable {
     private static let worthwhileShare = 0.6
     /// Below this gain, more connections brought nothing: what noise makes of a full line.
     private static let leastGain = 1.2
+    /// From this gain on, more connections brought more for certain, if not in proportion.
+    private static let clearGain = 1.5
     /// What fewer connections must still bring to be enough.
     private static let enough = 0.92
     /// What fewer connections bring that ends their trial early.
@@ -136,6 +138,9 @@ struct ConnectionPolicy: Sendable {
         }
         if ratio < 1, gain >= Self.enough { return attempt(max(1, target / 2), against: max(speed, held.speed)) }
         growth = 2
+        // What the first connections brought alone may have been a burst before their first losses: it is no measure of how many
+        // are needed.
+        if ratio > 1, gain >= Self.clearGain { return pause(at: target) }
         pauseSeconds = min(pauseSeconds * 2, Self.longestPauseSeconds)
         let needed = Int(Double(held.count) * gain * Self.slack) + 1
         pause(at: ratio > 1 && gain >= Self.leastGain ? min(target, needed) : held.count)

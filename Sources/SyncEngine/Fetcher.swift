@@ -71,7 +71,7 @@ struct Fetcher {
     }
 
     /// How often it is looked which connections are silent.
-    private static let tick = Duration.milliseconds(100)
+    private static let tick = Duration.seconds(RangeBoard.tickSeconds)
     /// How long to wait before asking again for a file that another process is fetching.
     private static let busyWait = Duration.milliseconds(200)
 
@@ -256,7 +256,7 @@ struct Fetcher {
     ) async throws(SyncError) -> SyncError? {
         // Told once: the URL is read anew each time.
         let (file, host) = (progress.file, progress.policy.source.host)
-        var bytesPerSecond = 0.0
+        var brought = RangeBoard.Brought()
         var isIn = false
         defer { if isIn { pool.leave(host) } }
         while ingest.byteCount < job.fetch.size {
@@ -267,7 +267,7 @@ struct Fetcher {
             // Before the claim: what is claimed must not wait for a connection, least of all the first bytes that are missing.
             if !isIn { do { try await pool.enter(host) } catch { throw .cancelled(job.subject) } }
             isIn = true
-            guard let claim = file.claim(isFirst: true, bytesPerSecond: bytesPerSecond) else {
+            guard let claim = file.claim(isFirst: true, after: brought) else {
                 pool.leave(host)
                 isIn = false
                 await file.change()
@@ -278,8 +278,7 @@ struct Fetcher {
             defer { file.release(claim) }
             let begun = clock.monotonic()
             if let error = await transfer(job, ingest, claim, host, &progress) { return error }
-            let seconds = max(0.001, (clock.monotonic() - begun).seconds)
-            bytesPerSecond = Double(progress.lastOutcome.bytes) / seconds
+            brought = .init(bytes: progress.lastOutcome.bytes, seconds: (clock.monotonic() - begun).seconds)
         }
         return nil
     }

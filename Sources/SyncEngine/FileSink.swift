@@ -161,12 +161,12 @@ struct Helper {
         guard let source = file.source(of: slot) else { return }
         let (startedAt, started) = (fetcher.clock.wall(), fetcher.clock.monotonic())
         var attempt = TransferAttempt(url: source.redacted, startedAt: startedAt, seconds: 0, bytes: 0)
-        var bytesPerSecond = 0.0
+        var brought = RangeBoard.Brought()
         repeat {
-            guard let claim = file.claim(isFirst: false, bytesPerSecond: bytesPerSecond) else { break }
+            guard let claim = file.claim(isFirst: false, after: brought) else { break }
             let begun = fetcher.clock.monotonic()
             let outcome = await transfer(claim, source)
-            bytesPerSecond = Double(outcome.bytes) / max(0.001, (fetcher.clock.monotonic() - begun).seconds)
+            brought = .init(bytes: outcome.bytes, seconds: (fetcher.clock.monotonic() - begun).seconds)
             attempt.bytes += outcome.bytes
             attempt.httpStatus = outcome.httpStatus
             attempt.error = outcome.error

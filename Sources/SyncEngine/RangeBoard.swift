@@ -4,8 +4,9 @@ internal import SyncDomain
 ///
 /// One connection has all that is missing up to the next gap. A second takes a piece behind the place where the first is,
 /// and from then on all take pieces in order: the bytes from the start on, which are hashed as they follow each other, are
-/// never far behind. When no piece is left, whoever is idle takes all of one that has gone silent, or else half of the
-/// largest one that is still under way.
+/// never far behind. Where the first of them come slowly, whoever is idle takes half of what is left of their piece, or all
+/// if it has gone silent. When no piece is left, whoever is idle takes all of one that has gone silent, or else half of
+/// the largest one that is still under way.
 struct RangeBoard {
     typealias ID = Int
 
@@ -15,13 +16,29 @@ struct RangeBoard {
         var range: Range<Int64>
     }
 
-    /// The first piece of a connection; after it, what it brings in ``pieceSeconds``: so long that a round trip costs little,
-    /// so short that the bytes that are hashed are near, and that the last pieces end together.
+    /// What a connection brought before.
+    struct Brought: Sendable {
+        var bytes: Int64 = 0
+        var seconds = 0.0
+
+        var bytesPerSecond: Double { bytes > 0 ? Double(bytes) / max(0.001, seconds) : 0 }
+    }
+
+    /// The first piece of a connection; after it, what it brings in ``pieceSeconds``, and at most twice as much as before: so
+    /// long that a round trip costs little, so short that the bytes that are hashed are near, and that the last pieces end
+    /// together.
     static let pieceBytes: Int64 = 4 << 20
     private static let pieceSeconds = 0.6
     private static let mostPieceBytes: Int64 = 64 << 20
+    /// From one ``tick()`` to the next.
+    static let tickSeconds = 0.1
     /// So many ticks without a byte, and a connection is silent: it lost its last packets, or worse.
     static let silentTicks = 3
+    /// A piece that all wait for is helped if it takes so much longer, and comes at less than this part of the helper's speed. A
+    /// younger one may still be coming up to speed.
+    private static let longWaitSeconds = 0.5
+    private static let slowness = 0.5
+    private static let youngTicks = 5
     /// Not worth a connection of its own.
     static let leastBytes: Int64 = 256 << 10
     private static let leastPieceBytes: Int64 = 2 << 20
@@ -35,9 +52,12 @@ struct RangeBoard {
         let start: Int64
         /// Where the bytes end that were asked for.
         let end: Int64
-        /// Where it was at the last tick, and how many ticks it has been there.
+        /// Where it was at the last tick, how many ticks it has been there, and all its ticks.
         var seen: Int64
         var silentTicks = 0
+        var ticks = 0
+        /// Bytes a tick; the last ones count most.
+        var pace = 0.0
 
         init(_ left: Range<Int64>) {
             self.left = left
@@ -47,6 +67,25 @@ struct RangeBoard {
 
         /// It has something to bring, and has brought nothing.
         var isUntouched: Bool { left.lowerBound == start && !left.isEmpty }
+        /// It brought something, and brings nothing more.
+        var isSilent: Bool {
+            silentTicks >= RangeBoard.silentTicks && !left.isEmpty && left.lowerBound > start
+        }
+
+        /// Whoever brings so much would have it much sooner.
+        func isLate(beside bytesPerSecond: Double) -> Bool {
+            if isSilent { return true }
+            guard ticks >= RangeBoard.youngTicks, !isUntouched, left.count >= 2 * RangeBoard.leastBytes else { return false }
+            let speed = pace / RangeBoard.tickSeconds
+            return speed < RangeBoard.slowness * bytesPerSecond && Double(left.count) > RangeBoard.longWaitSeconds * speed
+        }
+
+        mutating func tick() {
+            pace += (Double(left.lowerBound - seen) - pace) / 2
+            silentTicks = left.lowerBound == seen ? silentTicks + 1 : 0
+            seen = left.lowerBound
+            ticks += 1
+        }
     }
 
     private var claims: [ID: Work] = [:]
@@ -78,31 +117,24 @@ struct RangeBoard {
     /// would wait as long.
     private var silent: ID? {
         guard free.ranges.isEmpty, isShared else { return nil }
-        let silent = claims.filter { _, work in
-            work.silentTicks >= Self.silentTicks && !work.left.isEmpty && work.left.lowerBound > work.start
-        }
-        return silent.keys.min()
+        return claims.filter(\.value.isSilent).keys.min()
     }
 
     /// Some time has passed; always the same.
     ///
     /// - Returns: whether a claim is silent that others could go on with.
     mutating func tick() -> Bool {
-        for (id, work) in claims {
-            claims[id]?.silentTicks = work.left.lowerBound == work.seen ? work.silentTicks + 1 : 0
-            claims[id]?.seen = work.left.lowerBound
-        }
+        for id in claims.keys { claims[id]?.tick() }
         return silent != nil
     }
 
     /// A part for one more connection, or nil if all is given away: a piece, or, where no other connection wants anything
     /// of this file (`isAlone`), all up to the next gap.
-    /// `bytesPerSecond` is what the connection brought before, 0 if nothing.
-    mutating func claim(isAlone: Bool, bytesPerSecond: Double = 0) -> Claim? {
+    mutating func claim(isAlone: Bool, after brought: Brought = Brought()) -> Claim? {
         if !isAlone { isShared = true }
-        if free.ranges.isEmpty, !isAlone { split() }
+        if !isAlone { if free.ranges.isEmpty { split() } else { relieve(brought.bytesPerSecond) } }
         guard let hole = free.ranges.first else { return nil }
-        let end = isAlone ? hole.upperBound : min(hole.upperBound, hole.lowerBound + pieceBytes(bytesPerSecond))
+        let end = isAlone ? hole.upperBound : min(hole.upperBound, hole.lowerBound + pieceBytes(after: brought))
         // What would be left alone is too little for a request.
         let range = hole.lowerBound..<(hole.upperBound - end < Self.leastBytes ? hole.upperBound : end)
         free = ByteRanges(free.ranges, without: range)
@@ -112,26 +144,42 @@ struct RangeBoard {
     }
 
     /// Smaller towards the end, so that all connections end together.
-    private func pieceBytes(_ bytesPerSecond: Double) -> Int64 {
-        let wanted = bytesPerSecond > 0 ? Int64(bytesPerSecond * Self.pieceSeconds) : Self.pieceBytes
-        return max(Self.leastPieceBytes, min(wanted, Self.mostPieceBytes, free.count / Int64(2 * (claims.count + 1))))
+    private func pieceBytes(after brought: Brought) -> Int64 {
+        let most = min(Self.mostPieceBytes, 2 * max(brought.bytes, Self.pieceBytes))
+        let wanted = brought.bytes > 0 ? Int64(brought.bytesPerSecond * Self.pieceSeconds) : Self.pieceBytes
+        return max(Self.leastPieceBytes, min(wanted, most, free.count / Int64(2 * (claims.count + 1))))
+    }
+
+    /// Takes from the first claim that is slow beside `bytesPerSecond` half of what it has left, or all if it is silent: what
+    /// comes behind it can't be hashed, and would be when all has come.
+    private mutating func relieve(_ bytesPerSecond: Double) {
+        guard let first = free.ranges.first else { return }
+        let late = claims.filter { $0.value.left.upperBound <= first.lowerBound && $0.value.isLate(beside: bytesPerSecond) }
+        guard let (id, work) = late.min(by: { $0.value.start < $1.value.start }) else { return }
+        if work.isSilent { silence(id, work.left) } else { cut(id, to: Int64(work.left.count) / 2) }
+    }
+
+    private mutating func silence(_ id: ID, _ left: Range<Int64>) {
+        claims[id]?.left = left.upperBound..<left.upperBound
+        silenced.append(id)
+        free.insert(left)
+    }
+
+    private mutating func cut(_ id: ID, to count: Int64) {
+        guard let left = claims[id]?.left else { return }
+        claims[id]?.left = left.lowerBound..<left.lowerBound + count
+        free.insert(left.lowerBound + count..<left.upperBound)
     }
 
     /// Takes all of a claim that is silent, or else from the one that has most left: all behind its next piece if that is
     /// much, or half.
     private mutating func split() {
-        if let silent, let left = claims[silent]?.left {
-            claims[silent]?.left = left.upperBound..<left.upperBound
-            silenced.append(silent)
-            return free.insert(left)
-        }
+        if let silent, let left = claims[silent]?.left { return silence(silent, left) }
         guard let (id, work) = claims.max(by: { ($0.value.left.count, $1.key) < ($1.value.left.count, $0.key) }),
             work.left.count >= 2 * Self.leastBytes
         else { return }
-        let left = work.left
-        let kept = left.count > 4 * Self.pieceBytes ? Self.pieceBytes : Int64(left.count) / 2
-        claims[id]?.left = left.lowerBound..<left.lowerBound + kept
-        free.insert(left.lowerBound + kept..<left.upperBound)
+        let count = Int64(work.left.count)
+        cut(id, to: count > 4 * Self.pieceBytes ? Self.pieceBytes : count / 2)
     }
 
     /// The claims that lost all they had left, since this was last asked.

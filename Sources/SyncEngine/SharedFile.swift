@@ -67,12 +67,11 @@ final class SharedFile: Sendable {
     func end() { wished?.finish() }
 
     /// A part of it for one connection; the first, which goes on whatever happens, may have all that is free.
-    /// `bytesPerSecond` is what the connection brought before, 0 if nothing.
-    func claim(isFirst: Bool, bytesPerSecond: Double) -> RangeBoard.Claim? {
+    func claim(isFirst: Bool, after brought: RangeBoard.Brought = .init()) -> RangeBoard.Claim? {
         let (claim, ended) = state.withLock { state -> (RangeBoard.Claim?, [@Sendable () -> Void]) in
             if state.isAlone && !isFirst { return (nil, []) }
             let isAlone = state.isAlone || isFirst && state.board.claimCount == 0
-            let claim = state.board.claim(isAlone: isAlone, bytesPerSecond: bytesPerSecond)
+            let claim = state.board.claim(isAlone: isAlone, after: brought)
             return (claim, state.endSilenced())
         }
         for end in ended { end() }

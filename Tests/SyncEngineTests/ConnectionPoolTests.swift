@@ -80,7 +80,7 @@ import Testing
         let file = try shared(["one.example"])
         let one = try source("one.example")
         pool.join(file)
-        _ = file.claim(isFirst: true, bytesPerSecond: 0)
+        _ = file.claim(isFirst: true)
         try await pool.enter(one.host)
         for _ in 0..<20 {
             time.advance(.milliseconds(110))
@@ -97,7 +97,7 @@ import Testing
         let file = try shared(["one.example"])
         let one = try source("one.example")
         pool.join(file)
-        _ = file.claim(isFirst: true, bytesPerSecond: 0)
+        _ = file.claim(isFirst: true)
         try await pool.enter(one.host)
         for _ in 0..<20 {
             time.advance(.milliseconds(110))

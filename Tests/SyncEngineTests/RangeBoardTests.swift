@@ -15,7 +15,9 @@ import Testing
 
         var missingBytes: Int64 { board.missingBytes }
         var hasWork: Bool { board.hasWork }
-        func claim(isAlone: Bool) -> RangeBoard.Claim? { board.claim(isAlone: isAlone) }
+        func claim(isAlone: Bool, after brought: RangeBoard.Brought = .init()) -> RangeBoard.Claim? {
+            board.claim(isAlone: isAlone, after: brought)
+        }
         func take(_ id: RangeBoard.ID, _ count: Int) -> (count: Int, isWhole: Bool) { board.take(id, count) }
         func release(_ id: RangeBoard.ID) -> Bool { board.release(id) }
         func tick() -> Bool { board.tick() }
@@ -54,11 +56,62 @@ import Testing
 
     @Test func aPieceIsWhatTheConnectionBringsInSixTenthsOfASecond() {
         var board = RangeBoard(size: 1 << 40, missing: [0..<1 << 40])
-        #expect(board.claim(isAlone: false)?.range.count == Int(RangeBoard.pieceBytes))
-        #expect(board.claim(isAlone: false, bytesPerSecond: 20e6)?.range.count == 12_000_000)
+        func piece(after bytes: Int64, in seconds: Double) -> Int? {
+            board.claim(isAlone: false, after: .init(bytes: bytes, seconds: seconds))?.range.count
+        }
+        #expect(board.claim(isAlone: false)?.range.count == Int(Self.piece))
+        #expect(piece(after: 20_000_000, in: 1) == 12_000_000)
         // Neither so little that its request costs more, nor so much that all wait for it.
-        #expect(board.claim(isAlone: false, bytesPerSecond: 1)?.range.count == 2 << 20)
-        #expect(board.claim(isAlone: false, bytesPerSecond: 1e12)?.range.count == 64 << 20)
+        #expect(piece(after: 1, in: 1) == 2 << 20)
+        #expect(piece(after: 1 << 40, in: 1) == 64 << 20)
+        // And not much more than has proved to be possible.
+        #expect(piece(after: 10_000_000, in: 0.1) == 20_000_000)
+    }
+
+    /// A file that two connections bring, piece after piece; the first piece, of 4 MiB, has brought so much a tick.
+    private func late(bytesATick: Int, ticks: Int = 6) throws -> (board: Rig, first: RangeBoard.Claim) {
+        let board = board(100 * Self.piece)
+        let first = try #require(board.claim(isAlone: false))
+        _ = try #require(board.claim(isAlone: false))
+        for _ in 0..<ticks {
+            _ = board.take(first.id, bytesATick)
+            _ = board.tick()
+        }
+        return (board, first)
+    }
+
+    private static let quick = RangeBoard.Brought(bytes: 10_000_000, seconds: 1)
+
+    @Test func whoeverIsQuickTakesHalfOfWhatComesSlowlyBeforeAllElse() throws {
+        let (board, first) = try late(bytesATick: 100_000)
+        let left = 600_000..<Self.piece
+        let help = try #require(board.claim(isAlone: false, after: Self.quick))
+        #expect(help.range == (left.lowerBound + left.upperBound) / 2..<left.upperBound)
+        // And half of what is left then, until it is not worth it.
+        let more = try #require(board.claim(isAlone: false, after: Self.quick))
+        #expect(more.range.upperBound == help.range.lowerBound)
+        _ = try #require(board.claim(isAlone: false, after: Self.quick))
+        #expect(try #require(board.claim(isAlone: false, after: Self.quick)).range.lowerBound == 2 * Self.piece)
+        #expect(board.take(first.id, Int(Self.piece)).isWhole)
+    }
+
+    @Test(arguments: [(100_000, 4), (600_000, 6), (0, 6)])
+    func aPieceIsLeftToItsConnection(thatIsYoungOrQuickOrUntouched pace: (bytes: Int, ticks: Int)) throws {
+        let (board, _) = try late(bytesATick: pace.bytes, ticks: pace.ticks)
+        #expect(try #require(board.claim(isAlone: false, after: Self.quick)).range.lowerBound == 2 * Self.piece)
+    }
+
+    @Test func whoeverIsSlowItselfTakesNothingFromTheSlow() throws {
+        let (board, _) = try late(bytesATick: 100_000)
+        let slow = RangeBoard.Brought(bytes: 1_500_000, seconds: 1)
+        #expect(try #require(board.claim(isAlone: false, after: slow)).range.lowerBound == 2 * Self.piece)
+    }
+
+    @Test func aSilentPieceIsTakenOverBeforeOthersAreBegun() throws {
+        let (board, first) = try late(bytesATick: 100_000, ticks: 1)
+        for _ in 0..<RangeBoard.silentTicks { _ = board.tick() }
+        #expect(try #require(board.claim(isAlone: false)).range == 100_000..<Self.piece)
+        #expect(board.takeSilenced() == [first.id])
     }
 
     @Test func whoeverIsIdleTakesHalfOfTheLargestThatIsUnderWay() throws {

@@ -16,8 +16,8 @@ import Testing
 
     /// A claim that brought some and then nothing, all else having come.
     private func silenced(_ file: SharedFile) throws -> RangeBoard.Claim {
-        let first = try #require(file.claim(isFirst: false, bytesPerSecond: 0))
-        let second = try #require(file.claim(isFirst: false, bytesPerSecond: 0))
+        let first = try #require(file.claim(isFirst: false))
+        let second = try #require(file.claim(isFirst: false))
         _ = file.take(first, 1000)
         _ = file.take(second, second.range.count)
         file.release(second)
@@ -30,11 +30,11 @@ import Testing
         let ends = Mutex(0)
         let first = try silenced(file)
         file.didBegin(first) { ends.withLock { $0 += 1 } }
-        let next = try #require(file.claim(isFirst: false, bytesPerSecond: 0))
+        let next = try #require(file.claim(isFirst: false))
         #expect(next.range == 1000..<first.range.upperBound)
         #expect(file.wasTakenOver(first) && !file.wasTakenOver(next))
         #expect(ends.withLock { $0 } == 1)
-        _ = file.claim(isFirst: false, bytesPerSecond: 0)
+        _ = file.claim(isFirst: false)
         #expect(ends.withLock { $0 } == 1)
     }
 
@@ -42,14 +42,14 @@ import Testing
         let file = try shared()
         let ends = Mutex(0)
         let first = try silenced(file)
-        _ = try #require(file.claim(isFirst: false, bytesPerSecond: 0))
+        _ = try #require(file.claim(isFirst: false))
         file.didBegin(first) { ends.withLock { $0 += 1 } }
         #expect(ends.withLock { $0 } == 1)
     }
 
     @Test func whatCouldNotBeWrittenComesAgain() throws {
         let file = try shared()
-        let claim = try #require(file.claim(isFirst: true, bytesPerSecond: 0))
+        let claim = try #require(file.claim(isFirst: true))
         _ = file.take(claim, claim.range.count)
         // While a connection still has a part nothing is known.
         file.recover([0..<Self.size])
@@ -57,6 +57,6 @@ import Testing
         file.release(claim)
         file.recover([100..<200])
         #expect(file.missingBytes == 100)
-        #expect(file.claim(isFirst: true, bytesPerSecond: 0)?.range == 100..<200)
+        #expect(file.claim(isFirst: true)?.range == 100..<200)
     }
 }

@@ -75,9 +75,12 @@ struct RangeBoard {
         /// Whoever brings so much would have it much sooner.
         func isLate(beside bytesPerSecond: Double) -> Bool {
             if isSilent { return true }
-            guard ticks >= RangeBoard.youngTicks, !isUntouched, left.count >= 2 * RangeBoard.leastBytes else { return false }
+            guard ticks >= RangeBoard.youngTicks, !isUntouched, left.count >= 2 * RangeBoard.leastBytes else {
+                return false
+            }
             let speed = pace / RangeBoard.tickSeconds
-            return speed < RangeBoard.slowness * bytesPerSecond && Double(left.count) > RangeBoard.longWaitSeconds * speed
+            return speed < RangeBoard.slowness * bytesPerSecond
+                && Double(left.count) > RangeBoard.longWaitSeconds * speed
         }
 
         mutating func tick() {
@@ -154,7 +157,9 @@ struct RangeBoard {
     /// comes behind it can't be hashed, and would be when all has come.
     private mutating func relieve(_ bytesPerSecond: Double) {
         guard let first = free.ranges.first else { return }
-        let late = claims.filter { $0.value.left.upperBound <= first.lowerBound && $0.value.isLate(beside: bytesPerSecond) }
+        let late = claims.filter {
+            $0.value.left.upperBound <= first.lowerBound && $0.value.isLate(beside: bytesPerSecond)
+        }
         guard let (id, work) = late.min(by: { $0.value.start < $1.value.start }) else { return }
         if work.isSilent { silence(id, work.left) } else { cut(id, to: Int64(work.left.count) / 2) }
     }

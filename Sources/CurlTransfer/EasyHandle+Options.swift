@@ -12,8 +12,9 @@ struct Hop {
     var validator: Validator?
     var expectedSize: Int64?
 
-    /// It would rather wait for a connection that it can share than open one.
     fileprivate var isSmall: Bool { (end ?? expectedSize).map { $0 - offset <= Self.smallBytes } ?? false }
+    /// It would rather wait for a connection that it can share than open one.
+    fileprivate var isOfSmallFile: Bool { expectedSize.map { $0 <= Self.smallBytes } ?? false }
 
     fileprivate var headers: [String] {
         var lines = ["Accept-Encoding: identity"]
@@ -78,7 +79,7 @@ extension EasyHandle {
         try set(CURLOPT_TCP_KEEPALIVE, 1)
         // Large files would share one connection of HTTP/2, with its window and its losses. Under a limit transfers are paused,
         // and a paused stream holds up those it shares its connection with.
-        let isShared = hop.isSmall && hop.url.scheme == .https && options.limitRate == nil
+        let isShared = hop.isOfSmallFile && hop.url.scheme == .https && options.limitRate == nil
         try set(CURLOPT_HTTP_VERSION, Int(isShared ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
         // Without TLS there is nothing to share, and a first answer that stalls would hold up all that wait for it.
         try set(CURLOPT_PIPEWAIT, isShared ? 1 : 0)

@@ -138,8 +138,7 @@ struct ConnectionPolicy: Sendable {
         }
         if ratio < 1, gain >= Self.enough { return attempt(max(1, target / 2), against: max(speed, held.speed)) }
         growth = 2
-        // What the first connections brought alone may have been a burst before their first losses: it is no measure of how many
-        // are needed.
+        // What fewer brought may have been a burst before their first losses: it is no measure of how many are needed.
         if ratio > 1, gain >= Self.clearGain { return pause(at: target) }
         pauseSeconds = min(pauseSeconds * 2, Self.longestPauseSeconds)
         let needed = Int(Double(held.count) * gain * Self.slack) + 1

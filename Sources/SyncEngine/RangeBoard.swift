@@ -4,8 +4,7 @@ internal import SyncDomain
 ///
 /// One connection has all that is missing up to the next gap. A second takes a piece behind the place where the first is,
 /// and from then on all take pieces in order: the bytes from the start on, which are hashed as they follow each other, are
-/// never far behind. Where the first of them come slowly, whoever is idle takes half of what is left of their piece, or all
-/// if it has gone silent. When no piece is left, whoever is idle takes all of one that has gone silent, or else half of
+/// never far behind. Where one comes late, whoever asks for a piece and is quicker takes half of what is left of it. When no piece is left, whoever is idle takes all of one that has gone silent, or else half of
 /// the largest one that is still under way.
 struct RangeBoard {
     typealias ID = Int
@@ -24,9 +23,9 @@ struct RangeBoard {
         var bytesPerSecond: Double { bytes > 0 ? Double(bytes) / max(0.001, seconds) : 0 }
     }
 
-    /// The first piece of a connection; after it, what it brings in ``pieceSeconds``, and at most twice as much as before: so
-    /// long that a round trip costs little, so short that the bytes that are hashed are near, and that the last pieces end
-    /// together.
+    /// The first piece of a connection; after it, what it brings in ``pieceSeconds``, and at most twice this or what it brought
+    /// before: so long that a round trip costs little, so short that the bytes that are hashed are near, and that the last
+    /// pieces end together.
     static let pieceBytes: Int64 = 4 << 20
     private static let pieceSeconds = 0.6
     private static let mostPieceBytes: Int64 = 64 << 20
@@ -34,11 +33,11 @@ struct RangeBoard {
     static let tickSeconds = 0.1
     /// So many ticks without a byte, and a connection is silent: it lost its last packets, or worse.
     static let silentTicks = 3
-    /// A piece that all wait for is helped if it takes so much longer, and comes at less than this part of the helper's speed. A
-    /// younger one may still be coming up to speed.
+    /// A piece is late that will take so much longer, at less than this part of the speed of whoever asks. So soon after its
+    /// first byte it may still be coming up to speed.
     private static let longWaitSeconds = 0.5
     private static let slowness = 0.5
-    private static let youngTicks = 5
+    private static let youngTicks = 8
     /// Not worth a connection of its own.
     static let leastBytes: Int64 = 256 << 10
     private static let leastPieceBytes: Int64 = 2 << 20
@@ -52,11 +51,11 @@ struct RangeBoard {
         let start: Int64
         /// Where the bytes end that were asked for.
         let end: Int64
-        /// Where it was at the last tick, how many ticks it has been there, and all its ticks.
+        /// Where it was at the last tick, and how many ticks it has been there.
         var seen: Int64
         var silentTicks = 0
+        /// Whole ticks since its first byte, and bytes in each; the last ones count most.
         var ticks = 0
-        /// Bytes a tick; the last ones count most.
         var pace = 0.0
 
         init(_ left: Range<Int64>) {
@@ -67,27 +66,23 @@ struct RangeBoard {
 
         /// It has something to bring, and has brought nothing.
         var isUntouched: Bool { left.lowerBound == start && !left.isEmpty }
-        /// It brought something, and brings nothing more.
-        var isSilent: Bool {
-            silentTicks >= RangeBoard.silentTicks && !left.isEmpty && left.lowerBound > start
-        }
 
         /// Whoever brings so much would have it much sooner.
         func isLate(beside bytesPerSecond: Double) -> Bool {
-            if isSilent { return true }
-            guard ticks >= RangeBoard.youngTicks, !isUntouched, left.count >= 2 * RangeBoard.leastBytes else {
-                return false
-            }
+            guard ticks >= RangeBoard.youngTicks, left.count >= 2 * RangeBoard.leastBytes else { return false }
             let speed = pace / RangeBoard.tickSeconds
             return speed < RangeBoard.slowness * bytesPerSecond
                 && Double(left.count) > RangeBoard.longWaitSeconds * speed
         }
 
         mutating func tick() {
-            pace += (Double(left.lowerBound - seen) - pace) / 2
+            if seen > start {
+                let bytes = Double(left.lowerBound - seen)
+                pace = ticks == 0 ? bytes : (pace + bytes) / 2
+                ticks += 1
+            }
             silentTicks = left.lowerBound == seen ? silentTicks + 1 : 0
             seen = left.lowerBound
-            ticks += 1
         }
     }
 
@@ -120,7 +115,10 @@ struct RangeBoard {
     /// would wait as long.
     private var silent: ID? {
         guard free.ranges.isEmpty, isShared else { return nil }
-        return claims.filter(\.value.isSilent).keys.min()
+        let silent = claims.filter { _, work in
+            work.silentTicks >= Self.silentTicks && !work.left.isEmpty && work.left.lowerBound > work.start
+        }
+        return silent.keys.min()
     }
 
     /// Some time has passed; always the same.
@@ -153,38 +151,34 @@ struct RangeBoard {
         return max(Self.leastPieceBytes, min(wanted, most, free.count / Int64(2 * (claims.count + 1))))
     }
 
-    /// Takes from the first claim that is slow beside `bytesPerSecond` half of what it has left, or all if it is silent: what
-    /// comes behind it can't be hashed, and would be when all has come.
+    /// Takes from the first claim that is late beside `bytesPerSecond`: what comes behind it can't be hashed before it has come.
     private mutating func relieve(_ bytesPerSecond: Double) {
         guard let first = free.ranges.first else { return }
         let late = claims.filter {
             $0.value.left.upperBound <= first.lowerBound && $0.value.isLate(beside: bytesPerSecond)
         }
-        guard let (id, work) = late.min(by: { $0.value.start < $1.value.start }) else { return }
-        if work.isSilent { silence(id, work.left) } else { cut(id, to: Int64(work.left.count) / 2) }
+        if let id = late.min(by: { $0.value.start < $1.value.start })?.key { cut(id) }
     }
 
-    private mutating func silence(_ id: ID, _ left: Range<Int64>) {
-        claims[id]?.left = left.upperBound..<left.upperBound
-        silenced.append(id)
-        free.insert(left)
-    }
-
-    private mutating func cut(_ id: ID, to count: Int64) {
-        guard let left = claims[id]?.left else { return }
-        claims[id]?.left = left.lowerBound..<left.lowerBound + count
-        free.insert(left.lowerBound + count..<left.upperBound)
-    }
-
-    /// Takes all of a claim that is silent, or else from the one that has most left: all behind its next piece if that is
-    /// much, or half.
+    /// Takes all of a claim that is silent, or else from the one that has most left.
     private mutating func split() {
-        if let silent, let left = claims[silent]?.left { return silence(silent, left) }
+        if let silent, let left = claims[silent]?.left {
+            claims[silent]?.left = left.upperBound..<left.upperBound
+            silenced.append(silent)
+            return free.insert(left)
+        }
         guard let (id, work) = claims.max(by: { ($0.value.left.count, $1.key) < ($1.value.left.count, $0.key) }),
             work.left.count >= 2 * Self.leastBytes
         else { return }
-        let count = Int64(work.left.count)
-        cut(id, to: count > 4 * Self.pieceBytes ? Self.pieceBytes : count / 2)
+        cut(id)
+    }
+
+    /// Takes all behind its next piece if that is much, or half.
+    private mutating func cut(_ id: ID) {
+        guard let left = claims[id]?.left else { return }
+        let kept = left.count > 4 * Self.pieceBytes ? Self.pieceBytes : Int64(left.count) / 2
+        claims[id]?.left = left.lowerBound..<left.lowerBound + kept
+        free.insert(left.lowerBound + kept..<left.upperBound)
     }
 
     /// The claims that lost all they had left, since this was last asked.

@@ -171,6 +171,18 @@ struct ConnectionCase: Sendable, CustomTestStringConvertible {
         #expect(run.policy.target <= 20)
     }
 
+    @Test func aFirstBurstIsNoReasonForFewer() {
+        var policy = ConnectionPolicy(bound: 64)
+        func look(_ megabytes: [Int64]) {
+            let active = policy.target
+            for bytes in megabytes { policy.observe(bytes: bytes << 20, seconds: 0.1, active: active) }
+        }
+        look([1, 4, 9, 6, 5])
+        #expect(policy.target == 8)
+        look([5, 9, 13, 13, 13, 13, 13, 13])
+        #expect(policy.target == 8)
+    }
+
     @Test func growthThatIsNotTakenUpProvesNothing() {
         var run = run(.init(name: "limited", line: 5_000e6, roundTripSeconds: 0.02, perConnection: 20e6))
         run.go(seconds: 20, work: 5)

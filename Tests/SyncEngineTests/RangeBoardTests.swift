@@ -69,7 +69,7 @@ import Testing
     }
 
     /// A file that two connections bring, piece after piece; the first piece, of 4 MiB, has brought so much a tick.
-    private func late(bytesATick: Int, ticks: Int = 6) throws -> (board: Rig, first: RangeBoard.Claim) {
+    private func late(bytesATick: Int, ticks: Int = 10) throws -> (board: Rig, first: RangeBoard.Claim) {
         let board = board(100 * Self.piece)
         let first = try #require(board.claim(isAlone: false))
         _ = try #require(board.claim(isAlone: false))
@@ -82,11 +82,10 @@ import Testing
 
     private static let quick = RangeBoard.Brought(bytes: 10_000_000, seconds: 1)
 
-    @Test func whoeverIsQuickTakesHalfOfWhatComesSlowlyBeforeAllElse() throws {
+    @Test func whoeverIsQuickTakesHalfOfWhatComesLateBeforeAllElse() throws {
         let (board, first) = try late(bytesATick: 100_000)
-        let left = 600_000..<Self.piece
         let help = try #require(board.claim(isAlone: false, after: Self.quick))
-        #expect(help.range == (left.lowerBound + left.upperBound) / 2..<left.upperBound)
+        #expect(help.range == (1_000_000 + Self.piece) / 2..<Self.piece)
         // And half of what is left then, until it is not worth it.
         let more = try #require(board.claim(isAlone: false, after: Self.quick))
         #expect(more.range.upperBound == help.range.lowerBound)
@@ -95,8 +94,8 @@ import Testing
         #expect(board.take(first.id, Int(Self.piece)).isWhole)
     }
 
-    @Test(arguments: [(100_000, 4), (600_000, 6), (0, 6)])
-    func aPieceIsLeftToItsConnection(thatIsYoungOrQuickOrUntouched pace: (bytes: Int, ticks: Int)) throws {
+    @Test(arguments: [(100_000, 8), (350_000, 10), (0, 10)])
+    func aPieceIsLeftToItsConnection(thatIsYoungOrNearlyDoneOrUntouched pace: (bytes: Int, ticks: Int)) throws {
         let (board, _) = try late(bytesATick: pace.bytes, ticks: pace.ticks)
         #expect(try #require(board.claim(isAlone: false, after: Self.quick)).range.lowerBound == 2 * Self.piece)
     }
@@ -107,11 +106,15 @@ import Testing
         #expect(try #require(board.claim(isAlone: false, after: slow)).range.lowerBound == 2 * Self.piece)
     }
 
-    @Test func aSilentPieceIsTakenOverBeforeOthersAreBegun() throws {
-        let (board, first) = try late(bytesATick: 100_000, ticks: 1)
-        for _ in 0..<RangeBoard.silentTicks { _ = board.tick() }
-        #expect(try #require(board.claim(isAlone: false)).range == 100_000..<Self.piece)
-        #expect(board.takeSilenced() == [first.id])
+    @Test func ofALateGapThatIsLargeItsConnectionKeepsAPiece() throws {
+        let board = Rig(RangeBoard(size: 1 << 40, missing: [0..<1 << 33, 1 << 34..<1 << 40]))
+        let first = try #require(board.claim(isAlone: true))
+        for _ in 0..<10 {
+            _ = board.take(first.id, 100_000)
+            _ = board.tick()
+        }
+        let help = try #require(board.claim(isAlone: false, after: Self.quick))
+        #expect(help.range.lowerBound == 1_000_000 + Self.piece)
     }
 
     @Test func whoeverIsIdleTakesHalfOfTheLargestThatIsUnderWay() throws {
@@ -200,7 +203,10 @@ import Testing
         var came = ByteRanges()
         var open: [(claim: RangeBoard.Claim, position: Int64)] = []
         while came.count < size {
-            if open.count < 1 + next(9), let claim = board.claim(isAlone: open.isEmpty && next(2) == 0) {
+            if next(4) == 0 { _ = board.tick() }
+            let brought = RangeBoard.Brought(bytes: Int64(next(2)) << 30, seconds: 1)
+            let isAlone = open.isEmpty && next(2) == 0
+            if open.count < 1 + next(9), let claim = board.claim(isAlone: isAlone, after: brought) {
                 open.append((claim, claim.range.lowerBound))
             }
             guard !open.isEmpty else { continue }

@@ -12,7 +12,6 @@ struct Hop {
     var validator: Validator?
     var expectedSize: Int64?
 
-    fileprivate var isSmall: Bool { (end ?? expectedSize).map { $0 - offset <= Self.smallBytes } ?? false }
     /// It would rather wait for a connection that it can share than open one.
     fileprivate var isOfSmallFile: Bool { expectedSize.map { $0 <= Self.smallBytes } ?? false }
 
@@ -59,7 +58,7 @@ extension EasyHandle {
         try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
         let turn = options.limitRate.map { Throttle.turnBytes($0, atMost: Self.bufferBytes) }
         // Each request has a buffer of its own, made anew: of a small file it is no larger than the answer.
-        let needed = hop.isSmall ? Self.smallBufferBytes : Self.bufferBytes
+        let needed = hop.isOfSmallFile ? Self.smallBufferBytes : Self.bufferBytes
         try set(CURLOPT_BUFFERSIZE, turn ?? needed)
     }
 

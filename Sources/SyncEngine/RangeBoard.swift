@@ -4,8 +4,9 @@ internal import SyncDomain
 ///
 /// One connection has all that is missing up to the next gap. A second takes a piece behind the place where the first is,
 /// and from then on all take pieces in order: the bytes from the start on, which are hashed as they follow each other, are
-/// never far behind. Where one comes late, whoever asks for a piece and is quicker takes half of what is left of it. When no piece is left, whoever is idle takes all of one that has gone silent, or else half of
-/// the largest one that is still under way.
+/// never far behind. Where one comes late, whoever asks for a piece and is quicker takes half of what is left of it. When no
+/// piece is left, whoever is idle takes all of one that has gone silent, or else half of the largest one that is still under
+/// way.
 struct RangeBoard {
     typealias ID = Int
 
@@ -132,8 +133,10 @@ struct RangeBoard {
     /// A part for one more connection, or nil if all is given away: a piece, or, where no other connection wants anything
     /// of this file (`isAlone`), all up to the next gap.
     mutating func claim(isAlone: Bool, after brought: Brought = Brought()) -> Claim? {
-        if !isAlone { isShared = true }
-        if !isAlone { if free.ranges.isEmpty { split() } else { relieve(brought.bytesPerSecond) } }
+        if !isAlone {
+            isShared = true
+            if free.ranges.isEmpty { split() } else { relieve(brought.bytesPerSecond) }
+        }
         guard let hole = free.ranges.first else { return nil }
         let end = isAlone ? hole.upperBound : min(hole.upperBound, hole.lowerBound + pieceBytes(after: brought))
         // What would be left alone is too little for a request.

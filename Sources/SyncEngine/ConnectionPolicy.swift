@@ -6,20 +6,21 @@
 /// connection in three trials; after the first trial that did not pay it tries twice as many or three quarters, ever more
 /// rarely.
 /// A trial up ends well as soon as the bytes are there; it ends badly only after as long as the first connection
-/// needed to come up to speed, since a handshake and a slow start bring nothing for so many round trips.
+/// needed to come up to speed, since a handshake and a slow start bring nothing for so many round trips. It ended badly for
+/// nothing where fewer then bring much less: over a lossy line the first connection begins with a burst that none repeats.
 struct ConnectionPolicy: Sendable {
     /// The least part of what connections in proportion would bring that makes their growth worth it.
     private static let worthwhileShare = 0.6
-    /// Below this gain, more connections brought nothing: what noise makes of a full line.
-    private static let leastGain = 1.2
     /// From this gain on, more connections brought more for certain, if not in proportion.
     private static let clearGain = 1.5
+    /// The part of what connections in proportion would bring that one look proves: no noise makes so much of a full line.
+    private static let provingShare = 0.2
     /// What fewer connections must still bring to be enough.
     private static let enough = 0.92
     /// What fewer connections bring that ends their trial early.
     private static let loss = 0.8
-    /// A full line that is shared unevenly needs some more connections than the sum of their speeds says.
-    private static let slack = 1.1
+    /// So many looks one after another prove that fewer bring less than a trial did that brought too little.
+    private static let fallenLooks = 3
     /// From one look to the next: above it the bytes are still coming up to speed.
     private static let rising = 1.25
     /// A speed so far below or above the one held, either way, is another network.
@@ -61,6 +62,8 @@ struct ConnectionPolicy: Sendable {
     private var growth = 8
     private var probesUp = false
     private var sinceYieldSeconds = Double.infinity
+    /// The last trial up, that brought too little, and how long ago; and the looks since it did that brought much less.
+    private var regretted: (count: Int, speed: Double, seconds: Double, looks: Int)?
 
     /// Wants `start` connections until they are up to speed.
     ///
@@ -83,6 +86,7 @@ struct ConnectionPolicy: Sendable {
     mutating func observe(bytes: Int64, seconds: Double, active: Int) {
         guard seconds > 0 else { return }
         sinceYieldSeconds += seconds
+        if bytes > 0 { regret(Double(bytes) / seconds, seconds) }
         guard active > 0, abs(active - target) <= target / 10 else { return }
         phaseSeconds += seconds
         guard bytes > 0 else {
@@ -117,14 +121,14 @@ struct ConnectionPolicy: Sendable {
         let earlier = speeds[speeds.count - 2 * looks..<speeds.count - looks].reduce(0, +) / Double(looks)
         if speed(of: looks) > Self.rising * earlier { return }
         patienceSeconds = min(max(phaseSeconds, Self.shortestTrialSeconds), Self.longestTrialSeconds)
-        tryMore(than: speed(of: 2))
+        // Where the first burst is over, what comes now is what more are to be compared with.
+        tryMore(than: min(speed(of: 1), speed(of: 2)))
     }
 
     private mutating func judge() {
         let ratio = Double(target) / Double(held.count)
-        let worthwhile = 1 + Self.worthwhileShare * (ratio - 1)
-        // One look is proof where noise can't make so much of nothing.
-        if growth > 2, ratio > 1.5, speed(of: 1) >= worthwhile * held.speed { return tryMore(than: speed(of: 1)) }
+        let proof = max(Self.clearGain, 1 + Self.provingShare * (ratio - 1))
+        if growth > 2, ratio > 1.5, speed(of: 1) >= proof * held.speed { return tryMore(than: speed(of: 1)) }
         let looks = growth > 2 ? 3 : Self.probeLooks
         let isLoss = ratio < 1 && speeds.count >= 3 && speed(of: 3) < Self.loss * held.speed
         guard isLoss || speeds.count >= looks && phaseSeconds >= patienceSeconds else { return }
@@ -132,17 +136,28 @@ struct ConnectionPolicy: Sendable {
         if isRising, phaseSeconds < 2 * patienceSeconds { return }
         let speed = speed(of: looks)
         let gain = speed / held.speed
-        if ratio > 1, gain >= worthwhile {
+        if ratio > 1, gain >= min(Self.clearGain, 1 + Self.worthwhileShare * (ratio - 1)) {
             pauseSeconds = Self.firstPauseSeconds
             return tryMore(than: speed)
         }
         if ratio < 1, gain >= Self.enough { return attempt(max(1, target / 2), against: max(speed, held.speed)) }
         growth = 2
-        // What fewer brought may have been a burst before their first losses: it is no measure of how many are needed.
-        if ratio > 1, gain >= Self.clearGain { return pause(at: target) }
         pauseSeconds = min(pauseSeconds * 2, Self.longestPauseSeconds)
-        let needed = Int(Double(held.count) * gain * Self.slack) + 1
-        pause(at: ratio > 1 && gain >= Self.leastGain ? min(target, needed) : held.count)
+        let trial = target
+        pause(at: held.count)
+        if ratio > 1 { regretted = (trial, speed, 0, 0) }
+    }
+
+    /// Goes back to more than the last trial had, where it turns out that fewer bring much less than it did. Those that are too
+    /// many may still end theirs.
+    private mutating func regret(_ speed: Double, _ seconds: Double) {
+        guard var trial = regretted else { return }
+        trial.seconds += seconds
+        trial.looks = speed < Self.changedNetwork * trial.speed ? trial.looks + 1 : 0
+        regretted = trial
+        guard trial.looks >= Self.fallenLooks, trial.seconds >= patienceSeconds else { return }
+        (target, growth) = (trial.count, 4)
+        tryMore(than: trial.speed)
     }
 
     private mutating func rest() {
@@ -185,6 +200,7 @@ struct ConnectionPolicy: Sendable {
     }
 
     private mutating func begin(_ next: Phase) {
+        regretted = nil
         phase = next
         phaseSeconds = 0
         speeds.removeAll(keepingCapacity: true)

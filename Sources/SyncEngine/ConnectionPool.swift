@@ -9,7 +9,7 @@ final class ConnectionPool: Sendable {
     typealias Slot = HostKey
 
     private static let lookSeconds = 0.1
-    private static let memoryLooks = 4
+    private static let memoryLooks = 2
     /// A file that the connections it has will bring in less time gets no more: what is on its way already would come twice.
     private static let worthwhileSeconds = 1.0
     /// Bytes per second of one connection that needs no other beside it: about what a core hashes of one file where it has no
@@ -211,13 +211,18 @@ final class ConnectionPool: Sendable {
         return state.withLock { state in key.flatMap { state.hosts[$0] }.map { $0.heldUntil > now } ?? false }
     }
 
-    /// Whether the host has no more connections than it should.
-    func mayStay(_ key: HostKey) -> Bool {
+    /// Whether the host has no more connections than it should; of one that would have to be made anew (`isNew`), also whether
+    /// it is worth it for the file.
+    func mayStay(_ key: HostKey, for file: SharedFile, isNew: Bool) -> Bool {
         let now = clock.monotonic()
         return state.withLock { state in
             guard let host = state.hosts[key], !host.isDropped, host.heldUntil <= now else { return false }
-            return host.active <= max(1, host.policy?.target ?? 1)
+            return host.active <= max(1, host.policy?.target ?? 1) && (!isNew || Self.isWorthwhile(file, host))
         }
+    }
+
+    private static func isWorthwhile(_ file: SharedFile, _ host: Host) -> Bool {
+        file.hasWork && Double(file.missingBytes) > host.rate * worthwhileSeconds
     }
 
     /// Bytes came from a host. Now and then it is looked whether more connections would bring more.
@@ -275,9 +280,7 @@ final class ConnectionPool: Sendable {
             guard let host = state.hosts[key], host.heldUntil <= now, let target = host.policy?.target else {
                 return []
             }
-            let worthwhile = state.files.values.filter { file in
-                file.hasWork && Double(file.missingBytes) > host.rate * Self.worthwhileSeconds
-            }
+            let worthwhile = state.files.values.filter { Self.isWorthwhile($0, host) }
             var wishes: [(SharedFile, Slot)] = []
             // One for each mirror that has none: how fast it is shows then.
             for file in worthwhile {

@@ -162,37 +162,41 @@ struct Helper {
         let (startedAt, started) = (fetcher.clock.wall(), fetcher.clock.monotonic())
         var attempt = TransferAttempt(url: source.redacted, startedAt: startedAt, seconds: 0, bytes: 0)
         var brought = RangeBoard.Brought()
+        var isCut = false
         repeat {
             guard let claim = file.claim(isFirst: false, after: brought) else { break }
             let begun = fetcher.clock.monotonic()
-            let outcome = await transfer(claim, source)
+            let outcome: TransferOutcome
+            (outcome, isCut) = await transfer(claim, source)
             brought = .init(bytes: outcome.bytes, seconds: (fetcher.clock.monotonic() - begun).seconds)
             attempt.bytes += outcome.bytes
             attempt.httpStatus = outcome.httpStatus
             attempt.error = outcome.error
             if let error = outcome.error { giveUp(source, error, outcome) }
-        } while attempt.error == nil && !Task.isCancelled && fetcher.pool.mayStay(slot)
+        } while attempt.error == nil && !Task.isCancelled && fetcher.pool.mayStay(slot, for: file, isNew: isCut)
         attempt.seconds = (fetcher.clock.monotonic() - started).seconds
         // Whoever was no longer needed did not fail.
         if attempt.error?.code == .cancelled { attempt.error = nil }
         if attempt.bytes > 0 || attempt.error != nil { file.didHelp(attempt, source) }
     }
 
-    private func transfer(_ claim: RangeBoard.Claim, _ source: SourceURL) async -> TransferOutcome {
+    /// - Returns: how it went, and whether another connection took a part of the claim: this one is closed then.
+    private func transfer(_ claim: RangeBoard.Claim, _ source: SourceURL) async -> (TransferOutcome, isCut: Bool) {
         let sink = FileSink(ingest, file, claim, source, source.host, meter, fetcher.pool, isHelper: true)
         let request = TransferRequest(
             url: source, expectedSize: job.fetch.size, offset: claim.range.lowerBound, end: claim.range.upperBound,
             validator: ingest.validator(for: source) ?? file.validator(for: source), subject: job.subject)
         var outcome = await fetcher.ask(request, sink, file, claim)
         sink.end()
-        if sink.isDone || outcome.error?.code == .cancelled && file.wasTakenOver(claim) { outcome.error = nil }
+        let isCut = sink.isDone || outcome.error?.code == .cancelled && file.wasTakenOver(claim)
+        if isCut { outcome.error = nil }
         let isWhole = file.release(claim)
         if sink.isRefused { file.refuseParts() }
         outcome.bytes = sink.taken
         if outcome.error == nil && !isWhole {
             outcome.error = SyncError(.sizeMismatch, "\(job.subject): \(source.redacted) sent less than was asked for")
         }
-        return outcome
+        return (outcome, isCut)
     }
 
     /// The first connection finds out what to make of it: it asks the same source by the rules of retries.

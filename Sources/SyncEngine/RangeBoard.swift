@@ -4,9 +4,9 @@ internal import SyncDomain
 ///
 /// One connection has all that is missing up to the next gap. A second takes a piece behind the place where the first is,
 /// and from then on all take pieces in order: the bytes from the start on, which are hashed as they follow each other, are
-/// never far behind. Where one comes late, whoever asks for a piece and is quicker takes half of what is left of it. When no
-/// piece is left, whoever is idle takes all of one that has gone silent, or else half of the largest one that is still under
-/// way.
+/// never far behind. Where one comes late, whoever asks for a piece and is quicker takes so much of what is left of it that both
+/// end together. When no piece is left, whoever is idle takes all of one that has gone silent, or else so much of the largest one
+/// that is still under way.
 struct RangeBoard {
     typealias ID = Int
 
@@ -28,17 +28,17 @@ struct RangeBoard {
     /// before: so long that a round trip costs little, so short that the bytes that are hashed are near, and that the last
     /// pieces end together.
     static let pieceBytes: Int64 = 4 << 20
-    private static let pieceSeconds = 0.6
+    private static let pieceSeconds = 0.4
     private static let mostPieceBytes: Int64 = 64 << 20
     /// From one ``tick()`` to the next.
     static let tickSeconds = 0.1
     /// So many ticks without a byte, and a connection is silent: it lost its last packets, or worse.
     static let silentTicks = 3
     /// A piece is late that will take so much longer, at less than this part of the speed of whoever asks. So soon after its
-    /// first byte it may still be coming up to speed.
-    private static let longWaitSeconds = 0.5
+    /// first byte, or in twice the time that it needed for that, it may still be coming up to speed.
+    private static let longWaitSeconds = 0.3
     private static let slowness = 0.5
-    private static let youngTicks = 8
+    private static let youngTicks = 3
     /// Not worth a connection of its own.
     static let leastBytes: Int64 = 256 << 10
     private static let leastPieceBytes: Int64 = 2 << 20
@@ -54,10 +54,11 @@ struct RangeBoard {
         let end: Int64
         /// Where it was at the last tick, and how many ticks it has been there.
         var seen: Int64
-        var silentTicks = 0
-        /// Whole ticks since its first byte, and bytes in each; the last ones count most.
-        var ticks = 0
-        var pace = 0.0
+        private var silentTicks = 0
+        /// Whole ticks before its first byte, and since; and bytes in each since, of which the last ones count most.
+        private var waitTicks = 0
+        private var ticks = 0
+        private var pace = 0.0
 
         init(_ left: Range<Int64>) {
             self.left = left
@@ -67,17 +68,24 @@ struct RangeBoard {
 
         /// It has something to bring, and has brought nothing.
         var isUntouched: Bool { left.lowerBound == start && !left.isEmpty }
+        /// It has stopped in the middle. What has brought nothing at all is left to the timeouts: its answer may be far away, and
+        /// whoever took over its bytes would wait as long.
+        var isSilent: Bool { silentTicks >= RangeBoard.silentTicks && !left.isEmpty && left.lowerBound > start }
+        /// Nil while it may still be coming up to speed.
+        var bytesPerSecond: Double? {
+            ticks < max(RangeBoard.youngTicks, 2 * waitTicks) ? nil : pace / RangeBoard.tickSeconds
+        }
 
         /// Whoever brings so much would have it much sooner.
-        func isLate(beside bytesPerSecond: Double) -> Bool {
-            guard ticks >= RangeBoard.youngTicks, left.count >= 2 * RangeBoard.leastBytes else { return false }
-            let speed = pace / RangeBoard.tickSeconds
-            return speed < RangeBoard.slowness * bytesPerSecond
-                && Double(left.count) > RangeBoard.longWaitSeconds * speed
+        func isLate(beside other: Double) -> Bool {
+            guard left.count >= 2 * RangeBoard.leastBytes, let speed = bytesPerSecond else { return false }
+            return speed < RangeBoard.slowness * other && Double(left.count) > RangeBoard.longWaitSeconds * speed
         }
 
         mutating func tick() {
-            if seen > start {
+            if seen == start {
+                waitTicks += 1
+            } else {
                 let bytes = Double(left.lowerBound - seen)
                 pace = ticks == 0 ? bytes : (pace + bytes) / 2
                 ticks += 1
@@ -111,15 +119,10 @@ struct RangeBoard {
         !free.ranges.isEmpty || silent != nil || claims.values.contains { $0.left.count >= 2 * Self.leastBytes }
     }
 
-    /// A claim that others wait for while it brings nothing more; never that of a connection that was always alone. One
-    /// that has brought nothing at all is left to the timeouts: its answer may be far away, and whoever took over its bytes
-    /// would wait as long.
+    /// A claim that others wait for while it brings nothing more; never that of a connection that was always alone.
     private var silent: ID? {
         guard free.ranges.isEmpty, isShared else { return nil }
-        let silent = claims.filter { _, work in
-            work.silentTicks >= Self.silentTicks && !work.left.isEmpty && work.left.lowerBound > work.start
-        }
-        return silent.keys.min()
+        return claims.filter { $0.value.isSilent }.keys.min()
     }
 
     /// Some time has passed; always the same.
@@ -135,7 +138,7 @@ struct RangeBoard {
     mutating func claim(isAlone: Bool, after brought: Brought = Brought()) -> Claim? {
         if !isAlone {
             isShared = true
-            if free.ranges.isEmpty { split() } else { relieve(brought.bytesPerSecond) }
+            if free.ranges.isEmpty { split(for: brought) } else { relieve(for: brought) }
         }
         guard let hole = free.ranges.first else { return nil }
         let end = isAlone ? hole.upperBound : min(hole.upperBound, hole.lowerBound + pieceBytes(after: brought))
@@ -154,17 +157,17 @@ struct RangeBoard {
         return max(Self.leastPieceBytes, min(wanted, most, free.count / Int64(2 * (claims.count + 1))))
     }
 
-    /// Takes from the first claim that is late beside `bytesPerSecond`: what comes behind it can't be hashed before it has come.
-    private mutating func relieve(_ bytesPerSecond: Double) {
+    /// Takes from the first claim that is late beside `brought`: what comes behind it can't be hashed before it has come.
+    private mutating func relieve(for brought: Brought) {
         guard let first = free.ranges.first else { return }
         let late = claims.filter {
-            $0.value.left.upperBound <= first.lowerBound && $0.value.isLate(beside: bytesPerSecond)
+            $0.value.left.upperBound <= first.lowerBound && $0.value.isLate(beside: brought.bytesPerSecond)
         }
-        if let id = late.min(by: { $0.value.start < $1.value.start })?.key { cut(id) }
+        if let id = late.min(by: { $0.value.start < $1.value.start })?.key { cut(id, for: brought) }
     }
 
     /// Takes all of a claim that is silent, or else from the one that has most left.
-    private mutating func split() {
+    private mutating func split(for brought: Brought) {
         if let silent, let left = claims[silent]?.left {
             claims[silent]?.left = left.upperBound..<left.upperBound
             silenced.append(silent)
@@ -173,13 +176,21 @@ struct RangeBoard {
         guard let (id, work) = claims.max(by: { ($0.value.left.count, $1.key) < ($1.value.left.count, $0.key) }),
             work.left.count >= 2 * Self.leastBytes
         else { return }
-        cut(id)
+        cut(id, for: brought)
     }
 
-    /// Takes all behind its next piece if that is much, or half.
-    private mutating func cut(_ id: ID) {
-        guard let left = claims[id]?.left else { return }
-        let kept = left.count > 4 * Self.pieceBytes ? Self.pieceBytes : Int64(left.count) / 2
+    /// Takes all behind its next piece if that is much; else so much that both end together, or half where a speed is not known.
+    private mutating func cut(_ id: ID, for brought: Brought) {
+        guard let work = claims[id] else { return }
+        let left = work.left
+        var kept = Int64(left.count) / 2
+        if left.count > 4 * Self.pieceBytes {
+            kept = work.bytesPerSecond.map { min(Int64($0 * Self.pieceSeconds), Self.pieceBytes) } ?? Self.pieceBytes
+        } else if let speed = work.bytesPerSecond, brought.bytes > 0 {
+            kept = Int64(Double(left.count) * speed / (speed + brought.bytesPerSecond))
+        }
+        // Neither part may be too little for a request; of nothing the connection would not know that it is over.
+        kept = max(Self.leastBytes, min(kept, Int64(left.count) - Self.leastBytes))
         claims[id]?.left = left.lowerBound..<left.lowerBound + kept
         free.insert(left.lowerBound + kept..<left.upperBound)
     }

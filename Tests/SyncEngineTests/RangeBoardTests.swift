@@ -54,13 +54,13 @@ import Testing
         #expect(sizes == [4, 3, 2, 2, 2].map { $0 << 20 })
     }
 
-    @Test func aPieceIsWhatTheConnectionBringsInSixTenthsOfASecond() {
+    @Test func aPieceIsWhatTheConnectionBringsInFourTenthsOfASecond() {
         var board = RangeBoard(size: 1 << 40, missing: [0..<1 << 40])
         func piece(after bytes: Int64, in seconds: Double) -> Int? {
             board.claim(isAlone: false, after: .init(bytes: bytes, seconds: seconds))?.range.count
         }
         #expect(board.claim(isAlone: false)?.range.count == Int(Self.piece))
-        #expect(piece(after: 20_000_000, in: 1) == 12_000_000)
+        #expect(piece(after: 20_000_000, in: 1) == 8_000_000)
         // Neither so little that its request costs more, nor so much that all wait for it.
         #expect(piece(after: 1, in: 1) == 2 << 20)
         #expect(piece(after: 1 << 40, in: 1) == 64 << 20)
@@ -82,19 +82,39 @@ import Testing
 
     private static let quick = RangeBoard.Brought(bytes: 10_000_000, seconds: 1)
 
-    @Test func whoeverIsQuickTakesHalfOfWhatComesLateBeforeAllElse() throws {
-        let (board, first) = try late(bytesATick: 100_000)
+    @Test func whoeverIsQuickTakesSoMuchOfWhatComesLateThatBothEndTogether() throws {
+        // 1 MB/s, beside 10.
+        let (board, first) = try late(bytesATick: 100_000, ticks: 5)
         let help = try #require(board.claim(isAlone: false, after: Self.quick))
-        #expect(help.range == (1_000_000 + Self.piece) / 2..<Self.piece)
-        // And half of what is left then, until it is not worth it.
-        let more = try #require(board.claim(isAlone: false, after: Self.quick))
-        #expect(more.range.upperBound == help.range.lowerBound)
-        _ = try #require(board.claim(isAlone: false, after: Self.quick))
+        #expect(help.range == 500_000 + (Self.piece - 500_000) / 11..<Self.piece)
+        // What is left then is not worth it.
         #expect(try #require(board.claim(isAlone: false, after: Self.quick)).range.lowerBound == 2 * Self.piece)
         #expect(board.take(first.id, Int(Self.piece)).isWhole)
     }
 
-    @Test(arguments: [(100_000, 8), (350_000, 10), (0, 10)])
+    @Test func itsConnectionKeepsEnoughToEndByItself() throws {
+        let (board, first) = try late(bytesATick: 1)
+        let help = try #require(board.claim(isAlone: false, after: Self.quick))
+        #expect(help.range == 10 + RangeBoard.leastBytes..<Self.piece)
+        #expect(!board.take(first.id, Int(RangeBoard.leastBytes) - 1).isWhole)
+    }
+
+    /// A handshake over a long way, and then a slow start.
+    @Test(arguments: [(22, false), (23, true)])
+    func whoseFirstByteCameLateIsYoungForLonger(ticks: Int, isLate: Bool) throws {
+        let board = board(100 * Self.piece)
+        let first = try #require(board.claim(isAlone: false))
+        _ = try #require(board.claim(isAlone: false))
+        for _ in 0..<10 { _ = board.tick() }
+        for _ in 0..<ticks {
+            _ = board.take(first.id, 10_000)
+            _ = board.tick()
+        }
+        let next = try #require(board.claim(isAlone: false, after: Self.quick))
+        #expect((next.range.lowerBound < Self.piece) == isLate)
+    }
+
+    @Test(arguments: [(100_000, 3), (350_000, 10), (0, 10)])
     func aPieceIsLeftToItsConnection(thatIsYoungOrNearlyDoneOrUntouched pace: (bytes: Int, ticks: Int)) throws {
         let (board, _) = try late(bytesATick: pace.bytes, ticks: pace.ticks)
         #expect(try #require(board.claim(isAlone: false, after: Self.quick)).range.lowerBound == 2 * Self.piece)
@@ -106,15 +126,17 @@ import Testing
         #expect(try #require(board.claim(isAlone: false, after: slow)).range.lowerBound == 2 * Self.piece)
     }
 
-    @Test func ofALateGapThatIsLargeItsConnectionKeepsAPiece() throws {
+    @Test(arguments: [(1_000_000, 400_000 as Int64), (20_000_000, piece)])
+    func ofALateGapThatIsLargeItsConnectionKeepsWhatItBringsSoon(bytesATick: Int, kept: Int64) throws {
         let board = Rig(RangeBoard(size: 1 << 40, missing: [0..<1 << 33, 1 << 34..<1 << 40]))
         let first = try #require(board.claim(isAlone: true))
         for _ in 0..<10 {
-            _ = board.take(first.id, 100_000)
+            _ = board.take(first.id, bytesATick / 10)
             _ = board.tick()
         }
-        let help = try #require(board.claim(isAlone: false, after: Self.quick))
-        #expect(help.range.lowerBound == 1_000_000 + Self.piece)
+        let quick = RangeBoard.Brought(bytes: 1_000_000_000, seconds: 1)
+        let help = try #require(board.claim(isAlone: false, after: quick))
+        #expect(help.range.lowerBound == Int64(bytesATick) + kept)
     }
 
     @Test func whoeverIsIdleTakesHalfOfTheLargestThatIsUnderWay() throws {

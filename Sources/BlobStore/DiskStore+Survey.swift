@@ -3,8 +3,8 @@ internal import Synchronization
 internal import SystemSupport
 
 extension DiskStore {
-    /// Looks at names and times on one thread, while the hash threads begin with what these leave open. A file that can't be
-    /// read is damaged, and no failure.
+    /// Looks at names and times, while the hash threads begin with what these leave open. A file that can't be read is damaged,
+    /// and no failure.
     public func survey(
         _ manifest: Manifest, depth: VerifyDepth, progress: @escaping @Sendable (SurveyProgress) -> Void
     ) async throws(SyncError) -> Inventory {
@@ -103,7 +103,7 @@ extension DiskStore {
     }
 }
 
-/// The pass over names and times that comes before any hashing. On one thread.
+/// The pass over names and times that comes before any hashing. On one thread; others look ahead for it.
 struct Surveyor {
     struct Place {
         var model: Int
@@ -140,6 +140,9 @@ struct Surveyor {
         var question: Int?
     }
 
+    /// On a store of the network each look is a round trip.
+    private static let helpers = 3
+
     private let store: DiskStore
     private let manifest: Manifest
     private let depth: VerifyDepth
@@ -147,15 +150,16 @@ struct Surveyor {
     /// Told of each question as it comes up, in order.
     private let ask: (Question) -> Void
     private let blobs: Folder
-    /// By a digest's first byte: whether anything has the name of the folder that its blob would be in.
-    private let hasBlobFolder: [Bool]
     private let models: Folder
+    private let glances: Glances
+    private var piecesTaken = 0
+    /// What is left of the piece that was taken last, the next file's at the end.
+    private var seenAhead: [Glances.Glance] = []
     /// Their status, and how many bytes of each are there.
     private var partials: [SHA256Digest: (status: FileStatus, count: Int64)] = [:]
     /// Of digests that more than one path may have.
     private var seen: [SHA256Digest: Blob] = [:]
     private var findings = Findings()
-    private var path: [UInt8] = []
     /// Of the model being looked at: its paths that are there and no folder.
     private var viewFiles = 0
 
@@ -170,9 +174,7 @@ struct Surveyor {
         self.ask = ask
         blobs = try Self.open(store, StoreLayout.blobs)
         models = try Self.open(store, StoreLayout.models)
-        // A folder that can't be listed may be looked into all the same.
-        let names = (try? blobs.entries()).map { Set($0.compactMap { UInt8($0.name, radix: 16) }) }
-        hasBlobFolder = (0...UInt8.max).map { names?.contains($0) ?? true }
+        glances = Glances(manifest, blobs: blobs, models: models)
         if manifest.mayShareDigests { seen.reserveCapacity(manifest.models.reduce(0) { $0 + $1.files.count }) }
     }
 
@@ -185,6 +187,10 @@ struct Surveyor {
     }
 
     consuming func look() throws(SystemFailure) -> Findings {
+        defer { glances.end() }
+        for _ in 0..<min(Self.helpers, max(0, glances.pieceCount - 1)) {
+            store.pool.submit { [glances] in glances.help() }
+        }
         findings.bytesFree = try store.freeBytes()
         try lookAtPartials()
         for index in manifest.models.indices { try lookAtModel(index) }
@@ -213,12 +219,14 @@ struct Surveyor {
         let model = manifest.models[index]
         let recordBytes = try store.recordBytes(model.name)
         let announced = try store.announced(model.name)
-        let isCurrent = announced == nil && recordBytes.map { $0 == ModelRecord.encode(model) } ?? false
+        let isCurrent =
+            announced == nil && recordBytes.map { $0 == ModelRecord.encode(model, byteCount: $0.count) } ?? false
         let record = isCurrent ? model : recordBytes.flatMap { try? ModelRecord.decode($0) }
         var recorded: [String: SHA256Digest] = [:]
         if !isCurrent { for file in record?.files ?? [] { recorded[file.path.text] = file.sha256 } }
         // A link in its place is told when it would be written through; to look, nothing of the model is there.
         let folder = try? models.folder(model.name.text)
+        let count = try folder.map { folder throws(SystemFailure) in try Self.count(in: folder) } ?? 0
         var inventory = ModelInventory(files: [], isRecordCurrent: isCurrent)
         inventory.files.reserveCapacity(model.files.count)
         viewFiles = 0
@@ -240,7 +248,7 @@ struct Surveyor {
             }
             if let announced { inventory.dropped += leftovers(of: announced, in: folder, model, recorded) }
             let known = viewFiles + inventory.dropped.count
-            inventory.unmanaged = try unmanaged(in: folder, model, inventory.dropped, known: known)
+            if count > known { inventory.unmanaged = try unmanaged(in: folder, model, inventory.dropped) }
         }
         findings.models.append(inventory)
     }
@@ -264,14 +272,11 @@ struct Surveyor {
     private mutating func lookAtFile(
         _ file: ModelFile, in folder: Folder?, at place: Place
     ) throws(SystemFailure) -> FileInventory {
-        let blob = try lookAtBlob(file, at: place)
+        let glance = try nextGlance()
+        let blob = lookAtBlob(file, glance.blob, at: place)
         var state = FileInventory(blob: blob.state, partialBytes: 0)
         if blob.state != .intact { state.partialBytes = partialBytes(file) }
-        guard let folder else { return state }
-        path.removeAll(keepingCapacity: true)
-        path += file.path.text.utf8
-        path.append(0)
-        guard let view = try folder.statusIfPresent(cString: path) else { return state }
+        guard let folder, let view = glance.view else { return state }
         if view.kind != .directory { viewFiles += 1 }
         if let status = blob.status, view.isSameFile(as: status) {
             state.view = .current
@@ -293,12 +298,19 @@ struct Surveyor {
         return state
     }
 
-    private mutating func lookAtBlob(_ file: ModelFile, at place: Place) throws(SystemFailure) -> Blob {
+    private mutating func nextGlance() throws(SystemFailure) -> Glances.Glance {
+        if seenAhead.isEmpty {
+            seenAhead = try glances.take(piecesTaken).reversed()
+            piecesTaken += 1
+        }
+        return seenAhead.removeLast()
+    }
+
+    private mutating func lookAtBlob(_ file: ModelFile, _ status: FileStatus?, at place: Place) -> Blob {
         if manifest.mayShareDigests, let known = seen[file.sha256] {
             if let question = known.question { findings.questions[question].places.append(place) }
             return known
         }
-        let status = try lookForBlob(file.sha256)
         var blob = Blob(state: .absent, status: status)
         if let status {
             let isSealed = Seal.isIntact(status, file.sha256, size: file.size)
@@ -327,22 +339,14 @@ struct Surveyor {
         return blob
     }
 
-    private mutating func lookForBlob(_ digest: SHA256Digest) throws(SystemFailure) -> FileStatus? {
-        guard hasBlobFolder[Int(digest.leadingWord >> 24)] else { return nil }
-        path.removeAll(keepingCapacity: true)
-        StoreLayout.appendBlobPath(digest, to: &path)
-        return try blobs.statusIfPresent(cString: path)
-    }
-
     private mutating func add(_ question: Question) {
         findings.questions.append(question)
         ask(question)
     }
 
-    /// Names are only looked at where their number says that there are others than the known ones.
-    private func unmanaged(
-        in folder: Folder, _ model: Model, _ dropped: [ExtraFile], known: Int
-    ) throws(SystemFailure) -> [ExtraFile] {
+    /// How many files are there, or things that can't be files of a manifest: names are only looked at where that is more than
+    /// are known.
+    private static func count(in folder: Folder) throws(SystemFailure) -> Int {
         var count = 0
         var folders = [folder]
         while let next = folders.popLast() {
@@ -352,7 +356,12 @@ struct Surveyor {
                 if name.isExactName { folders.append(try next.folder(name)) } else { count += 1 }
             }
         }
-        guard count > known else { return [] }
+        return count
+    }
+
+    private func unmanaged(
+        in folder: Folder, _ model: Model, _ dropped: [ExtraFile]
+    ) throws(SystemFailure) -> [ExtraFile] {
         let names = Set(model.files.map(\.path.text) + dropped.map(\.path))
         return try folder.files().filter { !names.contains($0.path) }
             .map { ExtraFile(path: $0.path, size: $0.size) }.sorted { $0.path < $1.path }

@@ -7,8 +7,10 @@ enum ModelRecord {
     static let schema = "modelsync.record/1"
 
     /// The same model gives the same bytes, so that one comparison tells whether a record is current.
-    static func encode(_ model: Model) -> [UInt8] {
-        var writer = JSONWriter()
+    ///
+    /// - Parameter byteCount: of the record that it is compared with: growing by copying takes as long as writing.
+    static func encode(_ model: Model, byteCount: Int = 0) -> [UInt8] {
+        var writer = JSONWriter(capacity: byteCount)
         writer.object { writer in
             writer.key("schema")
             writer.string(schema)

@@ -75,20 +75,27 @@ public final class OpenFile: Sendable {
     ///
     /// - Throws: EFBIG if it has more than `limit` bytes.
     public func readAll(limit: Int = .max) throws(SystemFailure) -> [UInt8] {
-        // The size is a hint alone: pipes and /proc have none.
-        let hint = max(Int(clamping: try status().size), 0)
-        var out: [UInt8] = []
-        out.reserveCapacity(min(hint, limit) + 1)
-        var chunk = [UInt8](repeating: 0, count: min(max(hint + 1, 1 << 16), 1 << 20))
-        while true {
-            let count = unsafe chunk.withUnsafeMutableBytes { chunk in
-                uninterrupted { unsafe Glibc.read(descriptor, chunk.baseAddress, chunk.count) }
-            }
-            guard count >= 0 else { throw .last("read", path) }
-            if count == 0 { return out }
-            guard out.count + count <= limit else { throw SystemFailure("read", path, code: EFBIG) }
-            out += chunk[..<count]
+        // The size is a hint alone: pipes and /proc have none. A byte more shows whether there are others.
+        let hint = min(max(Int(clamping: try status().size), 0), limit, 1 << 30)
+        var out = try readSome(upTo: hint + 1)
+        while out.count <= limit {
+            let more = try readSome(upTo: 1 << 16)
+            if more.isEmpty { return out }
+            out += more
         }
+        throw SystemFailure("read", path, code: EFBIG)
+    }
+
+    /// The next bytes, straight into the array; none at the end.
+    private func readSome(upTo most: Int) throws(SystemFailure) -> [UInt8] {
+        var failure: SystemFailure?
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: most) { room, filled in
+            let count = uninterrupted { unsafe Glibc.read(descriptor, room.baseAddress, room.count) }
+            if count < 0 { failure = .last("read", path) }
+            filled = max(0, count)
+        }
+        if let failure { throw failure }
+        return bytes
     }
 
     /// Writes all of the bytes at `offset`.

@@ -114,6 +114,9 @@ struct FileTests {
             #expect(try file.readAll() == [0, 0, 0, 0, 0] + bytes)
             #expect(failure { _ = try folder.file("file", .read).readAll(limit: 3_000_004) }?.code == EFBIG)
             #expect(try folder.file("file", .read).readAll(limit: 3_000_005).count == 3_000_005)
+            // Whose size is told as 0.
+            #expect(try OpenFile.read("/proc/self/status").readAll().count > 500)
+            #expect(failure { _ = try OpenFile.read("/proc/self/status").readAll(limit: 500) }?.code == EFBIG)
             let copy = try folder.file("copy", .createNew)
             try copy.copy(file)
             #expect(try copy.readAll() == [0, 0, 0, 0, 0] + bytes)

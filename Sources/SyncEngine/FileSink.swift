@@ -111,7 +111,7 @@ final class FileSink: TransferSink {
                 state.expected = size
             }
         }
-        if isHelper || offset > 0 { file.didSendPart() }
+        if isHelper || offset > 0 { file.didSendPart(source) }
         file.know(validator, of: source)
         if isHelper || offset > 0 && offset != ingest.missing.first?.lowerBound {
             let segment = try ingest.segment(at: offset)
@@ -123,7 +123,7 @@ final class FileSink: TransferSink {
     }
 
     func write(_ bytes: RawSpan) throws(SyncError) {
-        let (count, isWhole) = file.take(claim, bytes.byteCount)
+        let (count, isWhole) = file.take(claim, bytes.byteCount, from: source)
         let mine = bytes.extracting(first: count)
         if count > 0 {
             if let segment = state.withLock({ $0.segment }) { try segment.write(mine) } else { try ingest.write(mine) }

@@ -114,9 +114,10 @@ struct RangeBoard {
     /// How many connections have something of it.
     var claimCount: Int { claims.count }
 
-    /// Whether one more connection would find something to do.
-    var hasWork: Bool {
-        !free.ranges.isEmpty || silent != nil || claims.values.contains { $0.left.count >= 2 * Self.leastBytes }
+    /// Whether one more connection would find something to do; one that must be alone (`isAlone`) takes nothing from others.
+    func hasWork(isAlone: Bool) -> Bool {
+        if !free.ranges.isEmpty || isAlone { return !free.ranges.isEmpty }
+        return silent != nil || claims.values.contains { $0.left.count >= 2 * Self.leastBytes }
     }
 
     /// A claim that others wait for while it brings nothing more; never that of a connection that was always alone.

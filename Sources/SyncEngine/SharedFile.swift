@@ -17,8 +17,10 @@ final class SharedFile: Sendable {
         var requests: [RangeBoard.ID: @Sendable () -> Void] = [:]
         var takenOver: Set<RangeBoard.ID> = []
         var isCancelled = false
-        /// Some source has sent a part.
-        var hasParts = false
+        /// Those that have sent a part.
+        var partSources: Set<SourceURL> = []
+        /// For the first connection, which may be the only one that is left.
+        var hasWork: Bool { board.hasWork(isAlone: isAlone) }
 
         /// What ends the requests of claims that lost all they had.
         mutating func endSilenced() -> [@Sendable () -> Void] {
@@ -47,7 +49,7 @@ final class SharedFile: Sendable {
     }
 
     var isShared: Bool { state.withLock { !$0.isAlone } }
-    var hasWork: Bool { state.withLock { !$0.isAlone && $0.board.hasWork } }
+    var hasWork: Bool { state.withLock { !$0.isAlone && $0.hasWork } }
     var missingBytes: Int64 { state.withLock { $0.board.missingBytes } }
     /// What helpers brought, by source; and their requests. Told once.
     func takeHelp() -> (bytes: [SourceURL: Int64], attempts: [TransferAttempt]) {
@@ -93,7 +95,7 @@ final class SharedFile: Sendable {
     /// Where all seems to have come and has not, because it could not be written: what is missing is to come again.
     func recover(_ missing: [Range<Int64>]) {
         state.withLock { state in
-            guard state.board.claimCount == 0, !state.board.hasWork else { return }
+            guard state.board.claimCount == 0, !state.hasWork else { return }
             state.board = RangeBoard(size: state.board.size, missing: missing)
             state.takenOver = []
         }
@@ -114,11 +116,15 @@ final class SharedFile: Sendable {
     /// Bytes have come for a claim.
     ///
     /// - Returns: how many of them are still the claim's, and whether it has all now.
-    func take(_ claim: RangeBoard.Claim, _ count: Int) -> (count: Int, isWhole: Bool) {
+    func take(
+        _ claim: RangeBoard.Claim, _ count: Int, from source: SourceURL
+    ) -> (count: Int, isWhole: Bool) {
         let (taken, isWhole, ended) = state.withLock { state -> (Int, Bool, [@Sendable () -> Void]) in
             var (taken, isWhole) = state.board.take(claim.id, count)
-            // As long as nobody knows whether there are parts, who has the file's bytes coming goes on.
-            guard isWhole, !state.hasParts, state.board.takeBack(claim.id) else { return (taken, isWhole, []) }
+            // As long as nobody knows whether the source has parts, who has the file's bytes coming from it goes on.
+            guard isWhole, !state.partSources.contains(source), state.board.takeBack(claim.id) else {
+                return (taken, isWhole, [])
+            }
             let more = state.board.take(claim.id, count - taken)
             (taken, isWhole) = (taken + more.count, more.isWhole)
             return (taken, isWhole, state.endSilenced())
@@ -140,8 +146,8 @@ final class SharedFile: Sendable {
         return isWhole
     }
 
-    /// A source has sent a part as it was asked for.
-    func didSendPart() { state.withLock { $0.hasParts = true } }
+    /// The source has sent a part as it was asked for.
+    func didSendPart(_ source: SourceURL) { state.withLock { _ = $0.partSources.insert(source) } }
 
     /// Its source has no parts: over one connection from now on.
     func refuseParts() { state.withLock { $0.isAlone = true } }
@@ -171,7 +177,7 @@ final class SharedFile: Sendable {
             await withCheckedContinuation { continuation in
                 let isOver = state.withLock { state in
                     // Given back since it was asked for.
-                    if state.isCancelled || state.board.claimCount == 0 || state.board.hasWork { return true }
+                    if state.isCancelled || state.board.claimCount == 0 || state.hasWork { return true }
                     state.waiter = continuation
                     return false
                 }

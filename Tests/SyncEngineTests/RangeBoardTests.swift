@@ -14,7 +14,7 @@ import Testing
         init(_ board: RangeBoard) { self.board = board }
 
         var missingBytes: Int64 { board.missingBytes }
-        var hasWork: Bool { board.hasWork }
+        var hasWork: Bool { board.hasWork(isAlone: false) }
         func claim(isAlone: Bool, after brought: RangeBoard.Brought = .init()) -> RangeBoard.Claim? {
             board.claim(isAlone: isAlone, after: brought)
         }

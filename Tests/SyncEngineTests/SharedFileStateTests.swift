@@ -8,18 +8,20 @@ import Testing
 @Suite struct SharedFileStateTests {
     private static let size: Int64 = 4 << 20
 
+    private static var source: SourceURL { get throws { try SourceURL("https://one.example/f") } }
+    private static var mirror: SourceURL { get throws { try SourceURL("https://two.example/f") } }
+
     private func shared() throws -> SharedFile {
         SharedFile(
-            size: Self.size, missing: [0..<Self.size], sources: [try SourceURL("https://one.example/f")], isAlone: false
-        )
+            size: Self.size, missing: [0..<Self.size], sources: [try Self.source, try Self.mirror], isAlone: false)
     }
 
     /// A claim that brought some and then nothing, all else having come.
     private func silenced(_ file: SharedFile) throws -> RangeBoard.Claim {
         let first = try #require(file.claim(isFirst: false))
         let second = try #require(file.claim(isFirst: false))
-        _ = file.take(first, 1000)
-        _ = file.take(second, second.range.count)
+        _ = file.take(first, 1000, from: try Self.source)
+        _ = file.take(second, second.range.count, from: try Self.source)
         file.release(second)
         for _ in 0...RangeBoard.silentTicks { _ = file.tick() }
         return first
@@ -47,10 +49,35 @@ import Testing
         #expect(ends.withLock { $0 } == 1)
     }
 
+    /// A mirror's parts say nothing of the source that the first bytes come from.
+    @Test(arguments: [false, true]) func whoIsNotKnownToHavePartsGoesOnWithWhatNobodyHasBegun(isKnown: Bool) throws {
+        let file = try shared()
+        let first = try #require(file.claim(isFirst: true))
+        let second = try #require(file.claim(isFirst: false))
+        file.didSendPart(isKnown ? try Self.source : try Self.mirror)
+        let own = Int(Self.size) - second.range.count
+        let (count, isWhole) = file.take(first, own + 1000, from: try Self.source)
+        #expect(count == (isKnown ? own : own + 1000))
+        #expect(isWhole == isKnown)
+    }
+
+    /// Else the first connection asks again and again for what others bring.
+    @Test func onceThereIsOneConnectionAloneNothingIsTakenFromThoseThatStillBring() throws {
+        let file = try shared()
+        while file.claim(isFirst: false).map({ $0.range.upperBound < Self.size }) == true {}
+        #expect(file.hasWork)
+        var board = RangeBoard(size: Self.size, missing: [0..<Self.size])
+        #expect(board.hasWork(isAlone: true))
+        _ = board.claim(isAlone: true)
+        #expect(board.hasWork(isAlone: false) && !board.hasWork(isAlone: true))
+        file.refuseParts()
+        #expect(file.claim(isFirst: true) == nil)
+    }
+
     @Test func whatCouldNotBeWrittenComesAgain() throws {
         let file = try shared()
         let claim = try #require(file.claim(isFirst: true))
-        _ = file.take(claim, claim.range.count)
+        _ = file.take(claim, claim.range.count, from: try Self.source)
         // While a connection still has a part nothing is known.
         file.recover([0..<Self.size])
         #expect(!file.hasWork)

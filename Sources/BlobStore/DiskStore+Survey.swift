@@ -154,7 +154,7 @@ struct Surveyor {
     private let glances: Glances
     private var piecesTaken = 0
     /// What is left of the piece that was taken last, the next file's at the end.
-    private var seenAhead: [Glances.Glance] = []
+    private var ahead = Glances.Look(folder: nil, glances: [])
     /// Their status, and how many bytes of each are there.
     private var partials: [SHA256Digest: (status: FileStatus, count: Int64)] = [:]
     /// Of digests that more than one path may have.
@@ -226,12 +226,11 @@ struct Surveyor {
         if !isCurrent { for file in record?.files ?? [] { recorded[file.path.text] = file.sha256 } }
         // A link in its place is told when it would be written through; to look, nothing of the model is there.
         let folder = try? models.folder(model.name.text)
-        let count = try folder.map { folder throws(SystemFailure) in try Self.count(in: folder) } ?? 0
         var inventory = ModelInventory(files: [], isRecordCurrent: isCurrent)
         inventory.files.reserveCapacity(model.files.count)
         viewFiles = 0
         for (position, file) in model.files.enumerated() {
-            var state = try lookAtFile(file, in: folder, at: Place(model: index, file: position))
+            var state = try lookAtFile(file, at: Place(model: index, file: position))
             if isCurrent {
                 state.recorded = .sameBytes
             } else if let digest = recorded.removeValue(forKey: file.path.text) {
@@ -248,7 +247,9 @@ struct Surveyor {
             }
             if let announced { inventory.dropped += leftovers(of: announced, in: folder, model, recorded) }
             let known = viewFiles + inventory.dropped.count
-            if count > known { inventory.unmanaged = try unmanaged(in: folder, model, inventory.dropped) }
+            if try Self.count(in: folder) > known {
+                inventory.unmanaged = try unmanaged(in: folder, model, inventory.dropped)
+            }
         }
         findings.models.append(inventory)
     }
@@ -270,13 +271,14 @@ struct Surveyor {
     }
 
     private mutating func lookAtFile(
-        _ file: ModelFile, in folder: Folder?, at place: Place
+        _ file: ModelFile, at place: Place
     ) throws(SystemFailure) -> FileInventory {
         let glance = try nextGlance()
         let blob = lookAtBlob(file, glance.blob, at: place)
         var state = FileInventory(blob: blob.state, partialBytes: 0)
         if blob.state != .intact { state.partialBytes = partialBytes(file) }
-        guard let folder, let view = glance.view else { return state }
+        // What is hashed is to be what was looked at, in whatever folder has the model's name by then.
+        guard let folder = ahead.folder, let view = glance.view else { return state }
         if view.kind != .directory { viewFiles += 1 }
         if let status = blob.status, view.isSameFile(as: status) {
             state.view = .current
@@ -299,11 +301,12 @@ struct Surveyor {
     }
 
     private mutating func nextGlance() throws(SystemFailure) -> Glances.Glance {
-        if seenAhead.isEmpty {
-            seenAhead = try glances.take(piecesTaken).reversed()
+        if ahead.glances.isEmpty {
+            ahead = try glances.take(piecesTaken)
+            ahead.glances.reverse()
             piecesTaken += 1
         }
-        return seenAhead.removeLast()
+        return ahead.glances.removeLast()
     }
 
     private mutating func lookAtBlob(_ file: ModelFile, _ status: FileStatus?, at place: Place) -> Blob {

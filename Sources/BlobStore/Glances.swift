@@ -12,6 +12,13 @@ final class Glances: Sendable {
         var view: FileStatus?
     }
 
+    /// What is to be seen of a piece's files, in the manifest's order.
+    struct Look: Sendable {
+        /// The model's, in which they were seen; nil where it has none.
+        var folder: Folder?
+        var glances: [Glance]
+    }
+
     private struct Piece {
         var model: Int
         var files: Range<Int>
@@ -20,7 +27,7 @@ final class Glances: Sendable {
     private struct State {
         /// The first piece that nobody has begun.
         var next = 0
-        var looked: [Int: Result<[Glance], SystemFailure>] = [:]
+        var looked: [Int: Result<Look, SystemFailure>] = [:]
     }
 
     private static let pieceFiles = 128
@@ -54,8 +61,8 @@ final class Glances: Sendable {
     /// Looks at pieces until all have been begun, or ``end()``.
     func help() {
         while let index = state.wait(until: { begin(&$0) }) {
-            let glances = look(at: pieces[index])
-            state.withLock { $0.looked[index] = glances }
+            let look = look(at: pieces[index])
+            state.withLock { $0.looked[index] = look }
             state.notifyAll()
         }
     }
@@ -66,8 +73,8 @@ final class Glances: Sendable {
         state.notifyAll()
     }
 
-    /// What is to be seen of the piece's files, in the manifest's order. Each piece once, in order.
-    func take(_ index: Int) throws(SystemFailure) -> [Glance] {
+    /// Each piece once, in order.
+    func take(_ index: Int) throws(SystemFailure) -> Look {
         let isOwn = state.withLock { state in
             guard state.next <= index else { return false }
             state.next = index + 1
@@ -87,7 +94,7 @@ final class Glances: Sendable {
         return state.next
     }
 
-    private func look(at piece: Piece) -> Result<[Glance], SystemFailure> {
+    private func look(at piece: Piece) -> Result<Look, SystemFailure> {
         let model = manifest.models[piece.model]
         // A link in its place is told when it would be written through; to look, nothing of the model is there.
         let folder = try? models.folder(model.name.text)
@@ -109,7 +116,7 @@ final class Glances: Sendable {
                 }
                 glances.append(glance)
             }
-            return .success(glances)
+            return .success(Look(folder: folder, glances: glances))
         } catch {
             return .failure(error)
         }

@@ -3,8 +3,8 @@
 ///
 /// It holds what it has measured (so many connections, so many bytes per second), tries another number, and keeps
 /// what paid. At first it tries eight times as many, then four times, which finds the bound of a host that limits each
-/// connection in three trials; after the first trial that did not pay it tries twice as many or three quarters, ever more
-/// rarely.
+/// connection in three trials; after the first trial that fell short it tries twice as many or three quarters, ever more
+/// rarely where they don't pay.
 /// A trial up ends well as soon as the bytes are there; it ends badly only after as long as the first connection
 /// needed to come up to speed, since a handshake and a slow start bring nothing for so many round trips. It ended badly for
 /// nothing where fewer then bring much less: over a lossy line the first connection begins with a burst that none repeats.
@@ -13,7 +13,7 @@ struct ConnectionPolicy: Sendable {
     private static let worthwhileShare = 0.6
     /// From this gain on, more connections brought more for certain, if not in proportion.
     private static let clearGain = 1.5
-    /// The part of what connections in proportion would bring that one look proves: no noise makes so much of a full line.
+    /// The part of what connections in proportion would bring that one look proves: noise seldom makes so much of a full line.
     private static let provingShare = 0.2
     /// What fewer connections must still bring to be enough.
     private static let enough = 0.92
@@ -21,6 +21,8 @@ struct ConnectionPolicy: Sendable {
     private static let loss = 0.8
     /// So many looks one after another prove that fewer bring less than a trial did that brought too little.
     private static let fallenLooks = 3
+    /// Later, other reasons are as likely. Those that are too many need some of it to end theirs.
+    private static let regretSeconds = 4.0
     /// From one look to the next: above it the bytes are still coming up to speed.
     private static let rising = 1.25
     /// A speed so far below or above the one held, either way, is another network.
@@ -86,7 +88,7 @@ struct ConnectionPolicy: Sendable {
     mutating func observe(bytes: Int64, seconds: Double, active: Int) {
         guard seconds > 0 else { return }
         sinceYieldSeconds += seconds
-        if bytes > 0 { regret(Double(bytes) / seconds, seconds) }
+        if bytes > 0, active >= target { regret(Double(bytes) / seconds, seconds) }
         guard active > 0, abs(active - target) <= target / 10 else { return }
         phaseSeconds += seconds
         guard bytes > 0 else {
@@ -121,8 +123,7 @@ struct ConnectionPolicy: Sendable {
         let earlier = speeds[speeds.count - 2 * looks..<speeds.count - looks].reduce(0, +) / Double(looks)
         if speed(of: looks) > Self.rising * earlier { return }
         patienceSeconds = min(max(phaseSeconds, Self.shortestTrialSeconds), Self.longestTrialSeconds)
-        // Where the first burst is over, what comes now is what more are to be compared with.
-        tryMore(than: min(speed(of: 1), speed(of: 2)))
+        tryMore(than: speed(of: 2))
     }
 
     private mutating func judge() {
@@ -136,8 +137,11 @@ struct ConnectionPolicy: Sendable {
         if isRising, phaseSeconds < 2 * patienceSeconds { return }
         let speed = speed(of: looks)
         let gain = speed / held.speed
-        if ratio > 1, gain >= min(Self.clearGain, 1 + Self.worthwhileShare * (ratio - 1)) {
+        let worthwhile = 1 + Self.worthwhileShare * (ratio - 1)
+        if ratio > 1, gain >= min(Self.clearGain, worthwhile) {
             pauseSeconds = Self.firstPauseSeconds
+            // Short of proportion, the line may be nearly full.
+            if gain < worthwhile { growth = 2 }
             return tryMore(than: speed)
         }
         if ratio < 1, gain >= Self.enough { return attempt(max(1, target / 2), against: max(speed, held.speed)) }
@@ -148,11 +152,12 @@ struct ConnectionPolicy: Sendable {
         if ratio > 1 { regretted = (trial, speed, 0, 0) }
     }
 
-    /// Goes back to more than the last trial had, where it turns out that fewer bring much less than it did. Those that are too
-    /// many may still end theirs.
+    /// Goes back to more than the last trial had, where it turns out soon that fewer bring much less than it did. Those that are
+    /// too many may still end theirs; that fewer than are wanted bring less proves nothing.
     private mutating func regret(_ speed: Double, _ seconds: Double) {
         guard var trial = regretted else { return }
         trial.seconds += seconds
+        if trial.seconds > Self.regretSeconds { return regretted = nil }
         trial.looks = speed < Self.changedNetwork * trial.speed ? trial.looks + 1 : 0
         regretted = trial
         guard trial.looks >= Self.fallenLooks, trial.seconds >= patienceSeconds else { return }

@@ -39,6 +39,7 @@ struct RangeBoard {
     private static let longWaitSeconds = 0.3
     private static let slowness = 0.5
     private static let youngTicks = 3
+    private static let mostYoungTicks = 20
     /// Not worth a connection of its own.
     static let leastBytes: Int64 = 256 << 10
     private static let leastPieceBytes: Int64 = 2 << 20
@@ -73,7 +74,8 @@ struct RangeBoard {
         var isSilent: Bool { silentTicks >= RangeBoard.silentTicks && !left.isEmpty && left.lowerBound > start }
         /// Nil while it may still be coming up to speed.
         var bytesPerSecond: Double? {
-            ticks < max(RangeBoard.youngTicks, 2 * waitTicks) ? nil : pace / RangeBoard.tickSeconds
+            let youth = min(max(RangeBoard.youngTicks, 2 * waitTicks), RangeBoard.mostYoungTicks)
+            return ticks < youth ? nil : pace / RangeBoard.tickSeconds
         }
 
         /// Whoever brings so much would have it much sooner.
@@ -161,8 +163,11 @@ struct RangeBoard {
     /// Takes from the first claim that is late beside `brought`: what comes behind it can't be hashed before it has come.
     private mutating func relieve(for brought: Brought) {
         guard let first = free.ranges.first else { return }
+        let speeds = claims.values.compactMap(\.bytesPerSecond)
+        // Others may share the line with whoever asks by now: it is no quicker than the quickest of them.
+        let quickest = speeds.count > 1 ? min(brought.bytesPerSecond, speeds.max() ?? 0) : brought.bytesPerSecond
         let late = claims.filter {
-            $0.value.left.upperBound <= first.lowerBound && $0.value.isLate(beside: brought.bytesPerSecond)
+            $0.value.left.upperBound <= first.lowerBound && $0.value.isLate(beside: quickest)
         }
         if let id = late.min(by: { $0.value.start < $1.value.start })?.key { cut(id, for: brought) }
     }
@@ -180,7 +185,7 @@ struct RangeBoard {
         cut(id, for: brought)
     }
 
-    /// Takes all behind its next piece if that is much; else so much that both end together, or half where a speed is not known.
+    /// Takes all but what it brings soon if that is much; else so much that both end together, or half where a speed is not known.
     private mutating func cut(_ id: ID, for brought: Brought) {
         guard let work = claims[id] else { return }
         let left = work.left
@@ -225,30 +230,27 @@ struct RangeBoard {
         return left.isEmpty
     }
 
-    /// What was cut off a claim is its own again, as far as it was asked for and nothing of it has come: up to the next bytes
-    /// that are there, or on their way. Where the source has no parts, its connection would else be ended before the file is, and
-    /// all come again from its start.
+    /// What comes next of what was cut off a claim is its own again, if it was asked for and nothing of it has come: a piece, or
+    /// what another has claimed. Where the source has no parts, its connection would else be ended before the file is, and all
+    /// come again from its start. No more than that, or the answers that tell whether there are parts would never come.
     ///
-    /// - Returns: whether that is more than it had. Those who lost all for it are silenced.
+    /// - Returns: whether that is more than it had. Whoever lost all for it is silenced.
     mutating func takeBack(_ id: ID) -> Bool {
-        guard let work = claims[id] else { return false }
-        var end = work.left.upperBound
-        while end < work.end {
-            if let next = free.ranges.first(where: { $0.lowerBound == end }) {
-                let regained = end..<min(next.upperBound, work.end)
-                free = ByteRanges(free.ranges, without: regained)
-                end = regained.upperBound
-            } else if let other = claims.first(where: { $0.value.left.lowerBound == end && $0.value.isUntouched }) {
-                guard other.value.left.upperBound <= work.end else { break }
-                end = other.value.left.upperBound
-                claims[other.key]?.left = end..<end
-                silenced.append(other.key)
-            } else {
-                break
-            }
+        guard let work = claims[id], work.left.upperBound < work.end else { return false }
+        let start = work.left.upperBound
+        var end = start
+        if let next = free.ranges.first(where: { $0.lowerBound == start }) {
+            end = min(next.upperBound, work.end, start + Self.pieceBytes)
+            free = ByteRanges(free.ranges, without: start..<end)
+        } else if let other = claims.first(where: { $0.value.left.lowerBound == start && $0.value.isUntouched }),
+            other.value.left.upperBound <= work.end
+        {
+            end = other.value.left.upperBound
+            claims[other.key]?.left = end..<end
+            silenced.append(other.key)
         }
         claims[id]?.left = work.left.lowerBound..<end
-        return end > work.left.upperBound
+        return end > start
     }
 
     /// The file comes from its start, to this claim alone: all others have none any more.

@@ -75,9 +75,10 @@ public final class OpenFile: Sendable {
     ///
     /// - Throws: EFBIG if it has more than `limit` bytes.
     public func readAll(limit: Int = .max) throws(SystemFailure) -> [UInt8] {
-        // The size is a hint alone: pipes and /proc have none. A byte more shows whether there are others.
+        // The size is a hint alone: pipes and /proc have none, and some files there are read at once or not at all. A byte more
+        // shows whether there are others.
         let hint = min(max(Int(clamping: try status().size), 0), limit, 1 << 30)
-        var out = try readSome(upTo: hint + 1)
+        var out = try readSome(upTo: hint == 0 ? 1 << 16 : hint + 1)
         while out.count <= limit {
             let more = try readSome(upTo: 1 << 16)
             if more.isEmpty { return out }

@@ -40,7 +40,7 @@ struct GlancesTests {
 
     private static func check(_ glances: Glances) throws {
         var all: [Glances.Glance] = []
-        for piece in 0..<glances.pieceCount { all += try glances.take(piece) }
+        for piece in 0..<glances.pieceCount { all += try glances.take(piece).glances }
         #expect(all.count == files)
         for (number, glance) in all.enumerated() {
             #expect(glance.blob?.size == (number % 3 == 0 ? Int64(number) : nil), "\(number)")
@@ -77,7 +77,7 @@ struct GlancesTests {
             let pool = BlockingPool(name: "help", threads: 2)
             async let first: Void = pool.run { glances.help() }
             async let second: Void = pool.run { glances.help() }
-            for piece in 0..<100 { #expect(try glances.take(piece).count == 1) }
+            for piece in 0..<100 { #expect(try glances.take(piece).glances.count == 1) }
             glances.end()
             _ = await (first, second)
         }

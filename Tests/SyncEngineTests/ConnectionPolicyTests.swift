@@ -182,7 +182,7 @@ struct ConnectionCase: Sendable, CustomTestStringConvertible {
         look(&policy, [1, 4, 9, 6, 6])
         #expect(policy.target == 8)
         look(&policy, [5, 9, 12, 12, 12, 12])
-        #expect(policy.target == 32)
+        #expect(policy.target == 16)
     }
 
     @Test func aTrialThatFailedBesideABurstIsGoneBackToWhenFewerBringLess() {
@@ -197,6 +197,17 @@ struct ConnectionCase: Sendable, CustomTestStringConvertible {
         #expect(policy.target == 1)
         look(&policy, [4, 4, 4], active: 3)
         #expect(policy.target == 32)
+    }
+
+    /// The end of a file says nothing of the network.
+    @Test func aTrialThatFailedIsNotGoneBackToWhereFewerThanAreWantedBringLess() {
+        var policy = ConnectionPolicy(bound: 64, start: 8)
+        look(&policy, [10, 40, 96, 96, 96, 96])
+        #expect(policy.target == 64)
+        look(&policy, [96, 96, 96, 96, 96, 96, 96])
+        #expect(policy.target == 8)
+        for active in [5, 3, 2, 1, 1, 1, 1] { look(&policy, [Int64(active)], active: active) }
+        #expect(policy.target == 8)
     }
 
     @Test func aTrialThatFailedIsNotGoneBackToWhileFewerBringAsMuch() {

@@ -100,12 +100,12 @@ import Testing
     }
 
     /// A handshake over a long way, and then a slow start.
-    @Test(arguments: [(22, false), (23, true)])
-    func whoseFirstByteCameLateIsYoungForLonger(ticks: Int, isLate: Bool) throws {
+    @Test(arguments: [(5, 12, false), (5, 13, true), (50, 20, false), (50, 21, true)])
+    func whoseFirstByteCameLateIsYoungForLonger(waited: Int, ticks: Int, isLate: Bool) throws {
         let board = board(100 * Self.piece)
         let first = try #require(board.claim(isAlone: false))
         _ = try #require(board.claim(isAlone: false))
-        for _ in 0..<10 { _ = board.tick() }
+        for _ in 0..<waited { _ = board.tick() }
         for _ in 0..<ticks {
             _ = board.take(first.id, 10_000)
             _ = board.tick()
@@ -118,6 +118,17 @@ import Testing
     func aPieceIsLeftToItsConnection(thatIsYoungOrNearlyDoneOrUntouched pace: (bytes: Int, ticks: Int)) throws {
         let (board, _) = try late(bytesATick: pace.bytes, ticks: pace.ticks)
         #expect(try #require(board.claim(isAlone: false, after: Self.quick)).range.lowerBound == 2 * Self.piece)
+    }
+
+    /// Where more connections share a full line, each is slower than whoever asks was before.
+    @Test func whatIsAsQuickAsTheOthersIsNotLate() throws {
+        let board = board(100 * Self.piece)
+        let claims = (0..<4).compactMap { _ in board.claim(isAlone: false) }
+        for _ in 0..<10 {
+            for claim in claims { _ = board.take(claim.id, 100_000) }
+            _ = board.tick()
+        }
+        #expect(try #require(board.claim(isAlone: false, after: Self.quick)).range.lowerBound == 4 * Self.piece)
     }
 
     @Test func whoeverIsSlowItselfTakesNothingFromTheSlow() throws {
@@ -246,20 +257,22 @@ import Testing
         #expect(board.missingBytes == 0 && came.ranges == (size > 0 ? [0..<size] : []))
     }
 
-    @Test func whoHasTheFileComingTakesBackWhatOthersHaveNotBegun() throws {
+    @Test func whoHasTheFileComingTakesBackWhatComesNextAndNobodyHasBegun() throws {
         var board = RangeBoard(size: 100 << 20, missing: [0..<100 << 20])
         let firstClaim = board.claim(isAlone: true)
         let first = try #require(firstClaim)
         let helpers = (0..<3).compactMap { _ in board.claim(isAlone: false) }
         #expect(helpers.count == 3)
+        // The others' answers tell whether there are parts: they go on.
         let isWhole = board.take(first.id, 100 << 20).isWhole
         let isMore = board.takeBack(first.id)
-        #expect(isWhole && isMore)
         let silenced = board.takeSilenced()
-        #expect(Set(silenced) == Set(helpers.map(\.id)))
+        #expect(isWhole && isMore && silenced == [helpers[0].id])
+        // There are none: all comes to the first, a piece at a time.
         for helper in helpers { board.release(helper.id) }
-        let (rest, isAll) = board.take(first.id, 100 << 20)
-        #expect(isAll && rest > 50 << 20 && board.missingBytes == 0)
+        var rest: Int64 = 0
+        repeat { rest += Int64(board.take(first.id, 100 << 20).count) } while board.takeBack(first.id)
+        #expect(rest == 96 << 20 && board.missingBytes == 0)
     }
 
     @Test func whatHasBegunToComeIsNotTakenBack() throws {

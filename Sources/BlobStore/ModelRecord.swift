@@ -8,7 +8,10 @@ enum ModelRecord {
 
     /// The same model gives the same bytes, so that one comparison tells whether a record is current.
     ///
-    /// - Parameter byteCount: of the record that it is compared with: growing by copying takes as long as writing.
+    /// - Parameters:
+    ///   - model: what is recorded.
+    ///   - byteCount: of the record that it is compared with: growing by copying takes as long as writing.
+    /// - Returns: JSON.
     static func encode(_ model: Model, byteCount: Int = 0) -> [UInt8] {
         var writer = JSONWriter(capacity: byteCount)
         writer.object { writer in

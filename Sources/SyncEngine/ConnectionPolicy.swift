@@ -3,8 +3,8 @@
 ///
 /// It holds what it has measured (so many connections, so many bytes per second), tries another number, and keeps
 /// what paid. At first it tries eight times as many, then four times, which finds the bound of a host that limits each
-/// connection in three trials; after the first trial that fell short it tries twice as many or three quarters, ever more
-/// rarely where they don't pay.
+/// connection in three trials; after the first trial that did not pay it tries twice as many or three quarters, ever more
+/// rarely.
 /// A trial up ends well as soon as the bytes are there; it ends badly only after as long as the first connection
 /// needed to come up to speed, since a handshake and a slow start bring nothing for so many round trips. It ended badly for
 /// nothing where fewer then bring much less: over a lossy line the first connection begins with a burst that none repeats.
@@ -137,11 +137,8 @@ struct ConnectionPolicy: Sendable {
         if isRising, phaseSeconds < 2 * patienceSeconds { return }
         let speed = speed(of: looks)
         let gain = speed / held.speed
-        let worthwhile = 1 + Self.worthwhileShare * (ratio - 1)
-        if ratio > 1, gain >= min(Self.clearGain, worthwhile) {
+        if ratio > 1, gain >= min(Self.clearGain, 1 + Self.worthwhileShare * (ratio - 1)) {
             pauseSeconds = Self.firstPauseSeconds
-            // Short of proportion, the line may be nearly full.
-            if gain < worthwhile { growth = 2 }
             return tryMore(than: speed)
         }
         if ratio < 1, gain >= Self.enough { return attempt(max(1, target / 2), against: max(speed, held.speed)) }

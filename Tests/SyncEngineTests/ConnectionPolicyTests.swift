@@ -182,7 +182,7 @@ struct ConnectionCase: Sendable, CustomTestStringConvertible {
         look(&policy, [1, 4, 9, 6, 6])
         #expect(policy.target == 8)
         look(&policy, [5, 9, 12, 12, 12, 12])
-        #expect(policy.target == 16)
+        #expect(policy.target == 32)
     }
 
     @Test func aTrialThatFailedBesideABurstIsGoneBackToWhenFewerBringLess() {

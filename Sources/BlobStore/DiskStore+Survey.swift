@@ -219,8 +219,7 @@ struct Surveyor {
         let model = manifest.models[index]
         let recordBytes = try store.recordBytes(model.name)
         let announced = try store.announced(model.name)
-        let isCurrent =
-            announced == nil && recordBytes.map { $0 == ModelRecord.encode(model, byteCount: $0.count) } ?? false
+        let isCurrent = announced == nil && recordBytes.map { $0 == ModelRecord.encode(model) } ?? false
         let record = isCurrent ? model : recordBytes.flatMap { try? ModelRecord.decode($0) }
         var recorded: [String: SHA256Digest] = [:]
         if !isCurrent { for file in record?.files ?? [] { recorded[file.path.text] = file.sha256 } }

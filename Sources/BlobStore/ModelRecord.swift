@@ -7,13 +7,8 @@ enum ModelRecord {
     static let schema = "modelsync.record/1"
 
     /// The same model gives the same bytes, so that one comparison tells whether a record is current.
-    ///
-    /// - Parameters:
-    ///   - model: what is recorded.
-    ///   - byteCount: of the record that it is compared with: growing by copying takes as long as writing.
-    /// - Returns: JSON.
-    static func encode(_ model: Model, byteCount: Int = 0) -> [UInt8] {
-        var writer = JSONWriter(capacity: byteCount)
+    static func encode(_ model: Model) -> [UInt8] {
+        var writer = JSONWriter()
         writer.object { writer in
             writer.key("schema")
             writer.string(schema)

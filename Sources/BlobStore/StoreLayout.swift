@@ -34,10 +34,9 @@ enum StoreLayout {
 
     /// Appends a blob's path below ``blobs``, with a NUL: for looking at many without making strings.
     static func appendBlobPath(_ digest: SHA256Digest, to path: inout [UInt8]) {
-        let start = path.count
         digest.appendHex(to: &path)
+        path.insert(contentsOf: [path[0], path[1], UInt8(ascii: "/")], at: 0)
         path.append(0)
-        path.insert(contentsOf: [path[start], path[start + 1], UInt8(ascii: "/")], at: start)
     }
 
     /// `owner` is the part of the name that makes it one store's alone, where locks don't.

@@ -9,7 +9,7 @@ public struct JSONWriter: Sendable {
     public init() {}
 
     /// Room for so many bytes; for the rest of an array that another writer has begun, if `isContinuation`.
-    package init(capacity: Int, isContinuation: Bool = false) {
+    init(capacity: Int, isContinuation: Bool = false) {
         bytes.reserveCapacity(capacity)
         needsComma = isContinuation
     }

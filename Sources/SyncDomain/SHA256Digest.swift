@@ -63,15 +63,12 @@ public struct SHA256Digest: Sendable, Hashable, Comparable, CustomStringConverti
 
     /// Appends 64 lower-case hex digits, ASCII: the way without a string for paths and reports of many files.
     public func appendHex(to out: inout [UInt8]) {
-        let start = out.count
-        out.append(contentsOf: repeatElement(0, count: 64))
-        // Through a span, the array is asked once whether it is nobody else's, and not for each digit.
-        var digits = out.mutableSpan
         for index in 0..<4 {
             let word = index < 2 ? (index == 0 ? words.0 : words.1) : (index == 2 ? words.2 : words.3)
-            for place in 0..<16 {
-                let nibble = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * place)) & 0xF
-                digits[start + 16 * index + place] = Self.hexDigit(nibble)
+            var shift: UInt64 = 64
+            while shift > 0 {
+                shift -= 4
+                out.append(Self.hexDigit(UInt8(truncatingIfNeeded: (word >> shift) & 0xF)))
             }
         }
     }

@@ -9,7 +9,8 @@
 /// needed to come up to speed, since a handshake and a slow start bring nothing for so many round trips. It ended badly for
 /// nothing where fewer then bring much less: over a lossy line the first connection begins with a burst that none repeats.
 struct ConnectionPolicy: Sendable {
-    /// The least part of what connections in proportion would bring that makes their growth worth it.
+    /// The least part of what connections in proportion would bring that makes their growth worth it, where it is less than
+    /// ``clearGain``.
     private static let worthwhileShare = 0.6
     /// From this gain on, more connections brought more for certain, if not in proportion.
     private static let clearGain = 1.5
@@ -79,7 +80,8 @@ struct ConnectionPolicy: Sendable {
     }
 
     /// One look at the throughput, about ten in a second. One over another number of connections than is wanted
-    /// proves nothing: there was no work for more, or those that are too many still end theirs.
+    /// proves nothing: there was no work for more, or those that are too many still end theirs; but that a trial was wrongly
+    /// ended shows already while they do.
     ///
     /// - Parameters:
     ///   - bytes: that came from the host since the last look.

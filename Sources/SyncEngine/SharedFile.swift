@@ -121,12 +121,12 @@ final class SharedFile: Sendable {
     ) -> (count: Int, isWhole: Bool) {
         let (taken, isWhole, ended) = state.withLock { state -> (Int, Bool, [@Sendable () -> Void]) in
             var (taken, isWhole) = state.board.take(claim.id, count)
-            // As long as nobody knows whether the source has parts, who has the file's bytes coming from it goes on.
-            guard isWhole, !state.partSources.contains(source), state.board.takeBack(claim.id) else {
-                return (taken, isWhole, [])
+            // As long as nobody knows whether the source has parts, who has the file's bytes coming from it goes on: over several
+            // small parts at once, where these bytes reach so far.
+            while isWhole, !state.partSources.contains(source), state.board.takeBack(claim.id) {
+                let more = state.board.take(claim.id, count - taken)
+                (taken, isWhole) = (taken + more.count, more.isWhole)
             }
-            let more = state.board.take(claim.id, count - taken)
-            (taken, isWhole) = (taken + more.count, more.isWhole)
             return (taken, isWhole, state.endSilenced())
         }
         for end in ended { end() }

@@ -61,17 +61,35 @@ import Testing
         #expect(isWhole == isKnown)
     }
 
-    /// Else the first connection asks again and again for what others bring.
-    @Test func onceThereIsOneConnectionAloneNothingIsTakenFromThoseThatStillBring() throws {
+    /// Else what comes behind the first of them would be thrown away, and all come again from the start.
+    @Test func itGoesOnOverSeveralSmallPartsAtOnce() throws {
         let file = try shared()
+        let first = try #require(file.claim(isFirst: true))
+        _ = try #require(file.claim(isFirst: false))
+        _ = try #require(file.claim(isFirst: false))
+        let taken = file.take(first, Int(Self.size), from: try Self.source)
+        #expect(taken == (Int(Self.size), true))
+    }
+
+    /// Else the first connection asks again and again for what another still brings, and may not be taken from it.
+    @Test func whoIsAloneWaitsUntilAnotherConnectionHasEnded() async throws {
+        let file = try shared()
+        let other = try #require(file.claim(isFirst: false))
         while file.claim(isFirst: false).map({ $0.range.upperBound < Self.size }) == true {}
         #expect(file.hasWork)
-        var board = RangeBoard(size: Self.size, missing: [0..<Self.size])
-        #expect(board.hasWork(isAlone: true))
-        _ = board.claim(isAlone: true)
-        #expect(board.hasWork(isAlone: false) && !board.hasWork(isAlone: true))
         file.refuseParts()
         #expect(file.claim(isFirst: true) == nil)
+        let hasWaited = Mutex(false)
+        // As far as it waits, before this goes on.
+        let waiting = Task.immediate {
+            await file.change()
+            hasWaited.withLock { $0 = true }
+        }
+        #expect(!hasWaited.withLock { $0 })
+        file.release(other)
+        await waiting.value
+        #expect(hasWaited.withLock { $0 })
+        #expect(file.claim(isFirst: true)?.range == other.range)
     }
 
     @Test func whatCouldNotBeWrittenComesAgain() throws {

@@ -225,6 +225,8 @@ struct Surveyor {
         if !isCurrent { for file in record?.files ?? [] { recorded[file.path.text] = file.sha256 } }
         // A link in its place is told when it would be written through; to look, nothing of the model is there.
         let folder = try? models.folder(model.name.text)
+        // While others look ahead: at the end nobody would have anything else to do.
+        let filesInFolder = try folder.map { folder throws(SystemFailure) in try Self.count(in: folder) } ?? 0
         var inventory = ModelInventory(files: [], isRecordCurrent: isCurrent)
         inventory.files.reserveCapacity(model.files.count)
         viewFiles = 0
@@ -245,8 +247,7 @@ struct Surveyor {
                 inventory.dropped.append(ExtraFile(path: file.path.text, size: file.size, sha256: file.sha256))
             }
             if let announced { inventory.dropped += leftovers(of: announced, in: folder, model, recorded) }
-            let known = viewFiles + inventory.dropped.count
-            if try Self.count(in: folder) > known {
+            if filesInFolder > viewFiles + inventory.dropped.count {
                 inventory.unmanaged = try unmanaged(in: folder, model, inventory.dropped)
             }
         }

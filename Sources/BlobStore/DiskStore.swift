@@ -262,7 +262,7 @@ public final class DiskStore: ModelStoring {
 
     /// Where the file is when its model is published; nothing is looked at.
     public func viewPath(_ path: RelativePath, of model: ModelName) -> String {
-        "\(self.path)/\(StoreLayout.models)/\(model)/\(path)"
+        "\(self.path)/\(StoreLayout.models)/\(model.text)/\(path.text)"
     }
 
     /// The absolute path of a model's folder.

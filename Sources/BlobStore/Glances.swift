@@ -32,7 +32,7 @@ final class Glances: Sendable {
 
     private static let pieceFiles = 128
     /// Helpers go no further ahead than this: what they have seen waits in memory.
-    private static let mostPiecesAhead = 64
+    private static let mostPiecesAhead = 128
 
     private let manifest: Manifest
     private let blobs: Folder

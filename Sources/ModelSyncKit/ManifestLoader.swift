@@ -129,7 +129,7 @@ public struct ManifestLoader: Sendable {
         for document in documents {
             // On another core meanwhile: hashing takes a good part of what decoding does.
             async let digest = SHA256Digest(of: document.bytes)
-            var (draft, found) = YAMLManifestDecoder()
+            var (draft, found) = await YAMLManifestDecoder()
                 .decode(document.bytes, path: document.shown, base: document.base)
             draft.sha256 = await digest
             drafts.append(draft)

@@ -8,7 +8,7 @@ public protocol ManifestDecoding: Sendable {
     ///   - base: what relative URLs are relative to.
     /// - Returns: everything that could be decoded, and everything that is wrong. Where there are issues the draft
     ///   lacks the entries that they are about; check it all the same, so that all errors are told in one go.
-    func decode(_ bytes: [UInt8], path: String, base: URLBase) -> (draft: ManifestDraft, issues: ManifestIssues)
+    func decode(_ bytes: [UInt8], path: String, base: URLBase) async -> (draft: ManifestDraft, issues: ManifestIssues)
 }
 
 /// A strong validator of one version of a resource (RFC 9110 section 8.8), for If-Range.

@@ -63,14 +63,12 @@ public struct SHA256Digest: Sendable, Hashable, Comparable, CustomStringConverti
 
     /// Appends 64 lower-case hex digits, ASCII: the way without a string for paths and reports of many files.
     public func appendHex(to out: inout [UInt8]) {
-        for index in 0..<4 {
-            let word = index < 2 ? (index == 0 ? words.0 : words.1) : (index == 2 ? words.2 : words.3)
-            var shift: UInt64 = 64
-            while shift > 0 {
-                shift -= 4
-                out.append(Self.hexDigit(UInt8(truncatingIfNeeded: (word >> shift) & 0xF)))
-            }
-        }
+        let digits = (
+            Self.hexDigits(words.0 >> 32), Self.hexDigits(words.0), Self.hexDigits(words.1 >> 32),
+            Self.hexDigits(words.1), Self.hexDigits(words.2 >> 32), Self.hexDigits(words.2),
+            Self.hexDigits(words.3 >> 32), Self.hexDigits(words.3)
+        )
+        unsafe withUnsafeBytes(of: digits) { unsafe out.append(contentsOf: $0) }
     }
 
     /// The first 32 bits, big-endian: uniform over digests, for fan-out and seals.
@@ -126,8 +124,15 @@ public struct SHA256Digest: Sendable, Hashable, Comparable, CustomStringConverti
 
     private static func isHex(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 6 }
 
-    private static func hexDigit(_ nibble: UInt8) -> UInt8 {
-        nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
+    /// The eight digits of the lower 32 bits, in memory's order; all at once, a nibble a byte.
+    private static func hexDigits(_ word: UInt64) -> UInt64 {
+        var nibbles = (word & 0xFFFF_0000) << 16 | word & 0xFFFF
+        nibbles = (nibbles << 8 | nibbles) & 0x00FF_00FF_00FF_00FF
+        nibbles = (nibbles << 4 | nibbles) & 0x0F0F_0F0F_0F0F_0F0F
+        // 1 in each byte that is 10 or more.
+        let letters = (nibbles + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        let step = UInt64(UInt8(ascii: "a") - UInt8(ascii: "9") - 1)
+        return (nibbles + 0x3030_3030_3030_3030 + letters * step).bigEndian
     }
 
     /// Collects 256 bits, most significant first; counts on past them so that the caller can say how many came.

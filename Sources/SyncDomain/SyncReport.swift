@@ -218,8 +218,17 @@ public struct SyncReport: Sendable {
 
     /// How many results have each outcome.
     public var counts: [ResultOutcome: Int] {
+        // Equal neighbours at once: to look each up takes as long as to write it.
+        let results = results.span
         var out: [ResultOutcome: Int] = [:]
-        for index in results.indices { out[results[index].outcome, default: 0] += 1 }
+        var start = 0
+        while start < results.count {
+            let outcome = results[start].outcome
+            var end = start + 1
+            while end < results.count, results[end].outcome == outcome { end += 1 }
+            out[outcome, default: 0] += end - start
+            start = end
+        }
         return out
     }
 

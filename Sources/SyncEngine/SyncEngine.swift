@@ -66,7 +66,7 @@ public struct SyncEngine: Sendable {
             await store.save(failedHosts: pool.failed)
         }
         // In place: a sum would copy each of a hundred thousand.
-        var results = ResultBuilder(plan: plan, store: store, executor: executor, record: record).results
+        var results = await ResultBuilder(plan: plan, store: store, executor: executor, record: record).results()
         results += plan.unmanagedResults(in: store)
         tell(plan, results, record)
         return (results, record.notes + pool.notes)
@@ -147,19 +147,26 @@ struct ResultBuilder {
     let executor: Executor
     let record: Executor.Record
 
-    var results: [DownloadResult] {
+    /// By two threads, as the report of them is written.
+    func results() async -> [DownloadResult] {
+        let middle = plan.items.count / 2
+        async let second = results(of: middle..<plan.items.count)
         var out: [DownloadResult] = []
         out.reserveCapacity(plan.items.count + plan.unmanaged.count)
-        for index in plan.items.indices { out.append(result(index)) }
+        for index in 0..<middle { out.append(result(index)) }
+        out += await second
         tellLostRecords(&out)
         return out
     }
 
+    private func results(of range: Range<Int>) -> [DownloadResult] { range.map { result($0) } }
+
     private func result(_ index: Int) -> DownloadResult {
         let item = plan.items[index]
-        let model = plan.manifest.models[item.model]
+        // No more of the model: two threads that count references to it wait for each other.
+        let name = plan.manifest.models[item.model].name
         var result = DownloadResult(
-            model: model.name.text, path: plan.path(item), sha256: plan.digest(item), size: plan.size(item),
+            model: name.text, path: plan.path(item), sha256: plan.digest(item), size: plan.size(item),
             outcome: item.action.outcome)
         // The bytes came once: the first item that wanted them has the figures.
         if let fetch = item.fetch, plan.fetches[fetch].item == index {
@@ -172,7 +179,7 @@ struct ResultBuilder {
             settle(&result, item)
         }
         if result.isSuccess, item.action == .keep || isShown(item), let file = plan.file(item) {
-            result.file = store.viewPath(file.path, of: model.name)
+            result.file = store.viewPath(file.path, of: name)
         }
         return result
     }

@@ -75,13 +75,14 @@ extension ManifestReader {
         return list
     }
 
-    private func readFiles(_ sequence: YAMLDocument.Index) -> FileList {
+    func readFiles(_ sequence: YAMLDocument.Index) -> FileList {
         let count = document.childCount(sequence)
         if count == 0 { report(sequence, "'files' has no items; add one, or remove the model") }
         var list = FileList()
         list.files.reserveCapacity(count)
         list.marks.reserveCapacity(count)
-        forEachItem(sequence) { item in
+        let rest = takeParts(of: sequence, into: &list)
+        forEachItem(sequence, from: rest) { item in
             guard let fields = fields(of: item, .file), let (file, marks) = readFile(fields, item) else { return }
             list.files.append(file)
             list.marks.append(marks)

@@ -13,9 +13,11 @@ final class ManifestReader {
     /// By the node of `tags`, for the same reason.
     var sharedTags: [YAMLDocument.Index: [String]] = [:]
     private var reported: Set<ReportedRule> = []
+    /// By the node of `files`: what was read of it already.
+    private var parts: [YAMLDocument.Index: [FilePart]] = [:]
 
     /// The files of a model with their marks.
-    struct FileList {
+    struct FileList: Sendable {
         var files: [ModelFile] = []
         var marks: [ManifestDraft.FileMarks] = []
     }
@@ -31,6 +33,25 @@ final class ManifestReader {
         self.draft = draft
         self.issues = issues
         self.base = base
+    }
+
+    /// Keeps what was read of some `files`, until they are asked for. In any order.
+    func take(_ part: FilePart) {
+        // What an alias, anywhere, stands for is told once: all must be read here.
+        if !document.hasAliases { parts[part.list, default: []].append(part) }
+    }
+
+    /// Hands out what was read of a list, with what is wrong with it.
+    ///
+    /// - Returns: the first item that no part had.
+    func takeParts(of list: YAMLDocument.Index, into files: inout FileList) -> YAMLDocument.Index {
+        let read = (parts.removeValue(forKey: list) ?? []).sorted { $0.items.lowerBound < $1.items.lowerBound }
+        for part in read {
+            files.files += part.files.files
+            files.marks += part.files.marks
+            issues.append(part.issues)
+        }
+        return read.last?.items.upperBound ?? list + 1
     }
 
     /// Reads the whole document into the draft.
@@ -75,9 +96,11 @@ final class ManifestReader {
 // MARK: What all parts of the reader use
 
 extension ManifestReader {
-    /// Calls `body` with each item of a sequence, as it is written.
-    func forEachItem(_ sequence: YAMLDocument.Index, _ body: (YAMLDocument.Index) -> Void) {
-        var item = sequence + 1
+    /// Calls `body` with each item of a sequence, as it is written; or with those from one on.
+    func forEachItem(
+        _ sequence: YAMLDocument.Index, from first: YAMLDocument.Index? = nil, _ body: (YAMLDocument.Index) -> Void
+    ) {
+        var item = first ?? sequence + 1
         let end = document.end(of: sequence)
         while item < end {
             body(item)

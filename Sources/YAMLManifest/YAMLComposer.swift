@@ -46,6 +46,8 @@ struct YAMLComposer {
     private var total = Extent()
     private var stack: [Frame] = []
     private var anchors: [String: Anchor] = [:]
+    /// The first node and the first byte of text that are in no part yet.
+    private var partStart = (node: 0, text: 0)
 
     private init(path: String) {
         self.path = path
@@ -54,10 +56,11 @@ struct YAMLComposer {
     /// - Parameters:
     ///   - input: the whole document; need not be UTF-8, or YAML.
     ///   - path: for the issues.
+    ///   - onPart: called with parts of the document as soon as they are complete, so that they can be read meanwhile.
     /// - Returns: the document, and what is wrong with its anchors, tags and end: it can be read all the same.
     /// - Throws: ``YAMLFailure`` for what is not YAML, is empty, or is beyond a budget.
     static func compose(
-        _ input: [UInt8], path: String
+        _ input: [UInt8], path: String, onPart: (YAMLPart) -> Void
     ) throws(YAMLFailure) -> (document: YAMLDocument, issues: ManifestIssues) {
         try YAMLInputCheck.check(input)
         var composer = YAMLComposer(path: path)
@@ -66,7 +69,7 @@ struct YAMLComposer {
         composer.document.text.reserveCapacity(input.count)
         try unsafe input.withUnsafeBufferPointer { bytes throws(YAMLFailure) in
             var parser = try unsafe YAMLEventParser(bytes)
-            try composer.run(&parser)
+            try composer.run(&parser, onPart)
         }
         guard let root = composer.document.nodes.first, !(root.kind == .scalar && composer.document.isNull(0)) else {
             throw YAMLFailure(
@@ -75,14 +78,18 @@ struct YAMLComposer {
         return (composer.document, composer.issues)
     }
 
-    private mutating func run(_ parser: inout YAMLEventParser) throws(YAMLFailure) {
+    private mutating func run(
+        _ parser: inout YAMLEventParser, _ onPart: (YAMLPart) -> Void
+    ) throws(YAMLFailure) {
         var documents = 0
         while true {
             switch try parser.next() {
             case YAML_SCALAR_EVENT: try addScalar(parser)
             case YAML_MAPPING_START_EVENT: try begin(.mapping, parser)
             case YAML_SEQUENCE_START_EVENT: try begin(.sequence, parser)
-            case YAML_MAPPING_END_EVENT, YAML_SEQUENCE_END_EVENT: end()
+            case YAML_MAPPING_END_EVENT, YAML_SEQUENCE_END_EVENT:
+                end()
+                if stack.count == YAMLPart.depth, let part = takePart() { onPart(part) }
             case YAML_ALIAS_EVENT: try addAlias(parser)
             case YAML_DOCUMENT_START_EVENT:
                 documents += 1
@@ -128,6 +135,19 @@ struct YAMLComposer {
         let anchor = parser.anchor
         if let anchor { try define(anchor, Anchor(node: index), at: mark) }
         stack.append(Frame(node: index, before: before, anchor: anchor))
+        if stack.count == YAMLPart.depth { partStart = (document.nodes.count, document.text.count) }
+    }
+
+    /// - Returns: what is new of the sequence that is open, once it is worth another thread's while.
+    private mutating func takePart() -> YAMLPart? {
+        let list = stack[stack.count - 1].node
+        let end = document.nodes.count
+        // What aliases repeat is read and told of once: that takes one reader.
+        guard end - partStart.node >= YAMLPart.leastNodes, !document.hasAliases, document.kind(list) == .sequence else {
+            return nil
+        }
+        defer { partStart = (end, document.text.count) }
+        return YAMLPart(of: document, list, from: partStart.node, textFrom: partStart.text)
     }
 
     private mutating func end() {

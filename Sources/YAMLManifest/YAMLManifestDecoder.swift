@@ -18,17 +18,22 @@ public struct YAMLManifestDecoder: ManifestDecoding {
     ///   with is not in the draft; of what is not YAML, and of another version of manifest, nothing is.
     public func decode(
         _ bytes: [UInt8], path: String, base: URLBase
-    ) -> (draft: ManifestDraft, issues: ManifestIssues) {
+    ) async -> (draft: ManifestDraft, issues: ManifestIssues) {
         let draft = ManifestDraft(path: path)
-        do {
-            let (document, issues) = try YAMLComposer.compose(bytes, path: path)
-            let reader = ManifestReader(document, draft: draft, issues: issues, base: base)
-            reader.readManifest()
-            return (reader.draft, reader.issues)
-        } catch {
-            var issues = ManifestIssues()
-            issues.add(path, error.mark, error.message)
-            return (draft, issues)
+        return await withTaskGroup(of: FilePart.self) { group in
+            do throws(YAMLFailure) {
+                let (document, issues) = try YAMLComposer.compose(bytes, path: path) { part in
+                    group.addTask { FilePart(reading: part, path: path, base: base) }
+                }
+                let reader = ManifestReader(document, draft: draft, issues: issues, base: base)
+                for await part in group { reader.take(part) }
+                reader.readManifest()
+                return (reader.draft, reader.issues)
+            } catch {
+                var issues = ManifestIssues()
+                issues.add(path, error.mark, error.message)
+                return (draft, issues)
+            }
         }
     }
 }

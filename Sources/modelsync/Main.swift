@@ -9,6 +9,7 @@ enum Main {
     static func main() {
         Signals.block()
         Descriptors.raiseLimit()
+        Descriptors.makeRoom()
         // The task exists to be cancelled by a signal, and ends the process itself. Detached: this function is the main
         // actor's, and its thread waits for signals.
         let run = Task.detached {

@@ -60,6 +60,22 @@ extension AcceptanceTests {
             }
         }
 
+        /// Else each doubling of the table makes a run wait for the kernel.
+        @Test func thereIsRoomForAThousandDescriptorsFromTheStart() async throws {
+            try await Self.world { world, _ in
+                let pipe = world.folder.appending("pipe")
+                #expect(mkfifo(pipe, 0o600) == 0)
+                let program = try world.program.start(["validate", pipe])
+                // Opens when the program does: it has got as far as its manifest.
+                let end = open(pipe, O_WRONLY | O_CLOEXEC)
+                let status = try String(contentsOfFile: "/proc/\(program.process.pid)/status", encoding: .utf8)
+                close(end)
+                let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("FDSize:") })
+                #expect(try #require(Int(line.dropFirst("FDSize:".count).trimmingPrefix("\t"))) >= 1024)
+                _ = await program.wait()
+            }
+        }
+
         @Test func aSignalWhileTheManifestIsAwaitedEndsAtOnce() async throws {
             try await Self.world { world, _ in
                 let pipe = world.folder.appending("pipe")

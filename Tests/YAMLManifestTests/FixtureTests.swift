@@ -28,18 +28,18 @@ import YAMLManifest
     }
 
     @Test(arguments: Fixture.all(in: "invalid"))
-    func everyErrorIsToldInTheseWords(_ fixture: Fixture) throws {
+    func everyErrorIsToldInTheseWords(_ fixture: Fixture) async throws {
         let expected = try #require(fixture.expectation(), "write the .expected.txt of this fixture")
-        let issues = #expect(throws: ManifestIssues.self) {
-            try checkedManifest(try fixture.bytes(), path: fixture.name)
+        let issues = await #expect(throws: ManifestIssues.self) {
+            try await checkedManifest(try fixture.bytes(), path: fixture.name)
         }
         #expect(issues.map { $0.description + "\n" } == expected)
     }
 
     @Test(arguments: Fixture.all(in: "valid"))
-    func validManifestsHaveNoIssue(_ fixture: Fixture) throws {
+    func validManifestsHaveNoIssue(_ fixture: Fixture) async throws {
         #expect(fixture.expectation() == "", "the .expected.txt of a valid fixture is empty")
-        let issues = issuesOf(try fixture.bytes(), path: fixture.name)
+        let issues = await issuesOf(try fixture.bytes(), path: fixture.name)
         #expect(issues?.description == nil)
     }
 
@@ -54,16 +54,16 @@ import YAMLManifest
         }
     }
 
-    @Test func noMessageHoldsASecret() throws {
+    @Test func noMessageHoldsASecret() async throws {
         for fixture in Fixture.all(in: "invalid") {
-            let text = issuesOf(try fixture.bytes(), path: fixture.name)?.description ?? ""
+            let text = await issuesOf(try fixture.bytes(), path: fixture.name)?.description ?? ""
             #expect(!text.contains("s3cret") && !text.contains("tok3n"), "\(fixture.name)")
         }
     }
 
-    @Test func everyMessageIsOnePrintableLine() throws {
+    @Test func everyMessageIsOnePrintableLine() async throws {
         for fixture in Fixture.all(in: "invalid") {
-            let issues = try #require(issuesOf(try fixture.bytes(), path: fixture.name))
+            let issues = try #require(await issuesOf(try fixture.bytes(), path: fixture.name))
             for issue in issues.kept {
                 #expect(issue.message.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control })
                 #expect(issue.message.count < 400 && !issue.message.hasSuffix("."), "\(issue)")
@@ -73,8 +73,8 @@ import YAMLManifest
     }
 
     @Test(arguments: shippedManifests())
-    func manifestsOfTheProjectDecode(_ url: URL) throws {
-        _ = try checkedManifest([UInt8](Data(contentsOf: url)), path: url.lastPathComponent)
+    func manifestsOfTheProjectDecode(_ url: URL) async throws {
+        _ = try await checkedManifest([UInt8](Data(contentsOf: url)), path: url.lastPathComponent)
     }
 
     private static func shippedManifests() -> [URL] {

@@ -31,6 +31,19 @@ import Testing
         #expect(found.hints.isEmpty)
     }
 
+    /// The first file's words stand for all: what differs behind a host, or in the file's own name, makes no new line.
+    @Test func onlyHostsAndWordsTellReasonsApart() {
+        func failed(_ path: String, _ words: String) -> DownloadResult {
+            result(path, 10, .failed, SyncError(.networkTLS, "m/\(path): \(words)"))
+        }
+        let found = summary([
+            failed("a", "http://h:80 gave http://x.example.org/1?a=b and /etc/1"), failed("b://c", "http://h:80/2 é"),
+            failed("d", "http://h:80 gave http://x.example.org/2 and /etc/1"), failed("e", "http://h:80/3/4 é"),
+            failed("f", "http://h:81/2 é"), failed("g", "http://h:80 gave http://x.example.org and /etc/2"),
+        ])
+        #expect(found.groups.map(\.count) == [2, 2, 1, 1])
+    }
+
     @Test func whatWasNotFetchedIsNoFailure() {
         let found = summary([result("a", 10, .kept), result("b", 10, .skipped), result("c", 10, .unmanaged)])
         #expect(found.groups.isEmpty && found.hints.isEmpty)

@@ -1,3 +1,4 @@
+import Dispatch
 import SyncDomain
 import YAMLManifest
 
@@ -8,15 +9,30 @@ import YAMLManifest
 public func fuzzManifest(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let bytes = unsafe [UInt8](UnsafeBufferPointer(start: start, count: count))
     guard let remote = try? SourceURL("https://h/a/m.yaml") else { preconditionFailure("it is valid") }
-    for base in [URLBase.folder("/srv"), .url(remote)] {
-        let (draft, issues) = YAMLManifestDecoder().decode(bytes, path: "m.yaml", base: base)
-        do throws(ManifestIssues) {
-            check(try Manifest(checking: [draft], issues: issues))
-        } catch {
-            for issue in error.kept { check(issue) }
-        }
+    let done = DispatchSemaphore(value: 0)
+    Task.detached {
+        for base in [URLBase.folder("/srv"), .url(remote)] { await check(bytes, base) }
+        done.signal()
     }
+    done.wait()
     return 0
+}
+
+/// Read in one go and in parts of a node or more, the same must come out.
+private func check(_ bytes: [UInt8], _ base: URLBase) async {
+    let (draft, issues) = await YAMLManifestDecoder().decode(bytes, path: "m.yaml", base: base)
+    let inParts = await YAMLManifestDecoder(partNodes: 1).decode(bytes, path: "m.yaml", base: base)
+    precondition(inParts.issues.description == issues.description)
+    precondition(inParts.draft.models.map(\.model) == draft.models.map(\.model))
+    for (one, other) in zip(inParts.draft.models, draft.models) {
+        precondition(one.fileMarks.map(\.path) == other.fileMarks.map(\.path))
+        precondition(one.fileMarks.map(\.digest) == other.fileMarks.map(\.digest))
+    }
+    do throws(ManifestIssues) {
+        check(try Manifest(checking: [draft], issues: issues))
+    } catch {
+        for issue in error.kept { check(issue) }
+    }
 }
 
 private func check(_ manifest: Manifest) {

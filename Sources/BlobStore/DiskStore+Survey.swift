@@ -225,7 +225,8 @@ struct Surveyor {
         if !isCurrent { for file in record?.files ?? [] { recorded[file.path.text] = file.sha256 } }
         // A link in its place is told when it would be written through; to look, nothing of the model is there.
         let folder = try? models.folder(model.name.text)
-        // While others look ahead: at the end nobody would have anything else to do.
+        // Now, while the helpers look ahead: after the last look they would stand idle. What another process adds meanwhile may
+        // hide a file that is not ours from this report, and from nothing else.
         let filesInFolder = try folder.map { folder throws(SystemFailure) in try Self.count(in: folder) } ?? 0
         var inventory = ModelInventory(files: [], isRecordCurrent: isCurrent)
         inventory.files.reserveCapacity(model.files.count)

@@ -31,7 +31,7 @@ final class Glances: Sendable {
     }
 
     private static let pieceFiles = 128
-    /// Helpers go no further ahead than this: what they have seen waits in memory.
+    /// Helpers go no further ahead than this: what they have seen of so many files, 16,384, waits in memory, some 3 MB.
     private static let mostPiecesAhead = 128
 
     private let manifest: Manifest

@@ -65,7 +65,6 @@ public struct SyncEngine: Sendable {
         if pool.failed != failedBefore, !options.isOffline, !Task.isCancelled {
             await store.save(failedHosts: pool.failed)
         }
-        // In place: a sum would copy each of a hundred thousand.
         var results = await ResultBuilder(plan: plan, store: store, executor: executor, record: record).results()
         results += plan.unmanagedResults(in: store)
         tell(plan, results, record)

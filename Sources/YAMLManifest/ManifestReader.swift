@@ -36,22 +36,22 @@ final class ManifestReader {
     }
 
     /// Keeps what was read of some `files`, until they are asked for. In any order.
-    func take(_ part: FilePart) {
-        // What an alias, anywhere, stands for is told once: all must be read here.
-        if !document.hasAliases { parts[part.list, default: []].append(part) }
-    }
+    func take(_ part: FilePart) { parts[part.list, default: []].append(part) }
 
-    /// Hands out what was read of a list, with what is wrong with it.
+    /// Hands out what was read of a list from its start on, with what is wrong with it.
     ///
-    /// - Returns: the first item that no part had.
+    /// - Returns: the first item that is still to be read.
     func takeParts(of list: YAMLDocument.Index, into files: inout FileList) -> YAMLDocument.Index {
         let read = (parts.removeValue(forKey: list) ?? []).sorted { $0.items.lowerBound < $1.items.lowerBound }
-        for part in read {
+        var next = list + 1
+        // A part is missing where the caller was cancelled before it was begun.
+        for part in read where part.items.lowerBound == next {
+            next = part.items.upperBound
             files.files += part.files.files
             files.marks += part.files.marks
             issues.append(part.issues)
         }
-        return read.last?.items.upperBound ?? list + 1
+        return next
     }
 
     /// Reads the whole document into the draft.

@@ -46,24 +46,27 @@ struct YAMLComposer {
     private var total = Extent()
     private var stack: [Frame] = []
     private var anchors: [String: Anchor] = [:]
+    private let partNodes: Int
     /// The first node and the first byte of text that are in no part yet.
     private var partStart = (node: 0, text: 0)
 
-    private init(path: String) {
+    private init(path: String, partNodes: Int) {
         self.path = path
+        self.partNodes = partNodes
     }
 
     /// - Parameters:
     ///   - input: the whole document; need not be UTF-8, or YAML.
     ///   - path: for the issues.
+    ///   - partNodes: how many nodes of a long sequence make a part.
     ///   - onPart: called with parts of the document as soon as they are complete, so that they can be read meanwhile.
     /// - Returns: the document, and what is wrong with its anchors, tags and end: it can be read all the same.
     /// - Throws: ``YAMLFailure`` for what is not YAML, is empty, or is beyond a budget.
     static func compose(
-        _ input: [UInt8], path: String, onPart: (YAMLPart) -> Void
+        _ input: [UInt8], path: String, partNodes: Int, onPart: (YAMLPart) -> Void
     ) throws(YAMLFailure) -> (document: YAMLDocument, issues: ManifestIssues) {
         try YAMLInputCheck.check(input)
-        var composer = YAMLComposer(path: path)
+        var composer = YAMLComposer(path: path, partNodes: partNodes)
         // Pages that are reserved and not used cost nothing; growing by copying would cost half as much again.
         composer.document.nodes.reserveCapacity(min(input.count / 12, maximumNodeCount))
         composer.document.text.reserveCapacity(input.count)
@@ -143,7 +146,7 @@ struct YAMLComposer {
         let list = stack[stack.count - 1].node
         let end = document.nodes.count
         // What aliases repeat is read and told of once: that takes one reader.
-        guard end - partStart.node >= YAMLPart.leastNodes, !document.hasAliases, document.kind(list) == .sequence else {
+        guard end - partStart.node >= partNodes, !document.hasAliases, document.kind(list) == .sequence else {
             return nil
         }
         defer { partStart = (end, document.text.count) }

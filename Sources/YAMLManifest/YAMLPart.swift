@@ -4,8 +4,8 @@ import SyncDomain
 struct YAMLPart: Sendable {
     /// Collections that are open in the items of a model's `files`: the manifest, `models`, the model, `files`.
     static let depth = 4
-    /// Of fewer nodes no part is made: a task for each would take longer than reading them.
-    static let leastNodes = 8192
+    /// Nodes of a part, at least: to wake another core for fewer takes longer than it saves.
+    static let usualNodes = 8192
 
     /// The sequence in the whole document.
     let list: YAMLDocument.Index
@@ -30,11 +30,12 @@ struct YAMLPart: Sendable {
         text = Array(document.text[textStart...])
     }
 
-    /// A document whose root is a sequence of these items, at the places that they have.
-    var document: YAMLDocument {
+    /// Makes a document whose root is a sequence of these items, with the marks that they have.
+    func makeDocument() -> YAMLDocument {
         var out = YAMLDocument()
         out.text = text
         out.nodes.reserveCapacity(nodes.count + 1)
+        // Who reads the items asks only whether there are any.
         out.nodes.append(YAMLDocument.Node(kind: .sequence, mark: mark, link: UInt32(nodes.count + 1), count: 1))
         for var node in nodes {
             switch node.kind {
@@ -57,7 +58,7 @@ struct FilePart: Sendable {
 
     init(reading part: YAMLPart, path: String, base: URLBase) {
         let reader = ManifestReader(
-            part.document, draft: ManifestDraft(path: path), issues: ManifestIssues(), base: base)
+            part.makeDocument(), draft: ManifestDraft(path: path), issues: ManifestIssues(), base: base)
         list = part.list
         items = part.items
         files = reader.readFiles(0)

@@ -9,9 +9,9 @@ enum Descriptors {
         _ = unsafe setrlimit(Int32(RLIMIT_NOFILE.rawValue), &limit)
     }
 
-    /// Makes room for 1,024 at once. Linux makes the table of a process's descriptors twice as large as they run out, from 64
-    /// on; where the process has other threads, who opens a file waits then until no core may still read the old table
-    /// (`expand_fdtable` in fs/file.c), 5 to 25 ms each time. So call it before there are any.
+    /// Makes room for 1,024 in the kernel's table of this process's descriptors, unless the limit is lower. Linux doubles the
+    /// table whenever it is full, from 64 on. If the process has other threads, whoever opens the file then waits until no core
+    /// can still be reading the old table (`expand_fdtable` in fs/file.c), 5 to 25 ms each time: call this before there are any.
     static func makeRoom() {
         let root = unsafe open("/", O_RDONLY | O_CLOEXEC)
         guard root >= 0 else { return }

@@ -43,7 +43,7 @@ struct FailureSummary {
     private static func reason(_ error: SyncError, of subject: String) -> String {
         var message = error.message[...]
         if message.hasPrefix(subject) { message = message.dropFirst(subject.count) }
-        // By bytes: there may be a hundred thousand of them, and to search strings takes a second for each ten.
+        // By bytes: there may be a hundred thousand of them, and to search strings takes a second for ten thousand.
         let (bytes, slash, space) = (Array(message.utf8), UInt8(ascii: "/"), UInt8(ascii: " "))
         var out = Array(error.code.rawValue.utf8)
         var index = 0

@@ -66,8 +66,11 @@ extension AcceptanceTests {
                 let pipe = world.folder.appending("pipe")
                 #expect(mkfifo(pipe, 0o600) == 0)
                 let program = try world.program.start(["validate", pipe])
-                // Opens when the program does: it has got as far as its manifest.
-                let end = open(pipe, O_WRONLY | O_CLOEXEC)
+                var end: Int32 = -1
+                try await program.wait(until: "it has got as far as its manifest") {
+                    end = open(pipe, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+                    return end >= 0
+                }
                 let status = try String(contentsOfFile: "/proc/\(program.process.pid)/status", encoding: .utf8)
                 close(end)
                 let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("FDSize:") })

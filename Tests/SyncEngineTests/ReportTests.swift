@@ -87,6 +87,13 @@ import Testing
         #expect(json?["notes"] == nil)
     }
 
+    @Test func outcomesAreCountedInWhateverOrderTheyCome() throws {
+        let outcomes: [ResultOutcome] = [.kept, .kept, .failed, .kept, .linked, .failed, .failed]
+        let results = outcomes.map { DownloadResult(model: "m", path: "p", sha256: nil, size: 1, outcome: $0) }
+        #expect(try report(results).counts == [.kept: 3, .failed: 3, .linked: 1])
+        #expect(try report([]).counts.isEmpty)
+    }
+
     @Test func twoThreadsWriteTheSameReportAsOne() async throws {
         let results = try await eventfulRun().results
         for count in 0...results.count {

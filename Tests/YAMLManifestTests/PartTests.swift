@@ -1,6 +1,7 @@
 import SyncDomain
 import Testing
-import YAMLManifest
+
+@testable import YAMLManifest
 
 /// Parts of a long manifest are read while the rest is still parsed: nothing may tell.
 @Suite struct PartTests {
@@ -32,6 +33,28 @@ import YAMLManifest
         let inParts = try await checkedManifest(manifest(hasAlias: false))
         let inOne = try await checkedManifest(manifest(hasAlias: true))
         #expect(inParts.models[0].files.count == 4000 && inParts.models[0] == inOne.models[0])
+    }
+
+    @Test func partsAdjoinAndAreMadeWhileThereIsNoAlias() throws {
+        var parts: [YAMLPart] = []
+        let bytes = Array(manifest(hasAlias: false).utf8)
+        _ = try YAMLComposer.compose(bytes, path: "m", partNodes: YAMLPart.usualNodes) { parts.append($0) }
+        #expect(parts.count == 5)
+        for (part, next) in zip(parts, parts.dropFirst()) { #expect(part.items.upperBound == next.items.lowerBound) }
+        parts = []
+        let more = bytes + Array("  - {name: b, tags: *tags, files: [{path: p}]}\n".utf8)
+        _ = try YAMLComposer.compose(more, path: "m", partNodes: 1) { parts.append($0) }
+        #expect(parts.count == 4000)
+    }
+
+    /// Every item a part.
+    @Test(arguments: FixtureTests.Fixture.all(in: "valid") + FixtureTests.Fixture.all(in: "invalid"))
+    func fixturesAreReadTheSame(_ fixture: FixtureTests.Fixture) async throws {
+        let bytes = try fixture.bytes()
+        let inOne = await YAMLManifestDecoder(partNodes: .max).decode(bytes, path: "m", base: .folder("/"))
+        let inParts = await YAMLManifestDecoder(partNodes: 1).decode(bytes, path: "m", base: .folder("/"))
+        #expect(inParts.issues.description == inOne.issues.description && inParts.issues.count == inOne.issues.count)
+        #expect(inParts.draft.models.map(\.model) == inOne.draft.models.map(\.model))
     }
 
     @Test func keepsTheMarks() async {

@@ -156,29 +156,19 @@ private struct FolderIndex {
 
     init(_ entries: some Collection<String>) {
         hashes = Set(minimumCapacity: entries.count)
-        for entry in entries {
-            var hash = Self.seed
-            let bytes = entry.utf8.span
-            for index in bytes.indices { hash = Self.extend(hash, bytes[index]) }
-            hashes.insert(hash)
-        }
+        for entry in entries { hashes.insert(entry.utf8.reduce(Self.seed, Self.extend)) }
     }
 
     /// Calls `body` with each folder of the path that may be an entry: look it up.
     func forEachEntry(above path: String, _ body: (Substring) -> Void) {
         var hash = Self.seed
-        let bytes = path.utf8.span
-        for index in bytes.indices {
-            if bytes[index] == slash, hashes.contains(hash) { body(path.prefix(bytes: index)) }
-            hash = Self.extend(hash, bytes[index])
+        for index in path.utf8.indices {
+            if path.utf8[index] == slash, hashes.contains(hash) { body(path[..<index]) }
+            hash = Self.extend(hash, path.utf8[index])
         }
     }
 
     // FNV-1a, 64 bits: it can be extended byte by byte.
     private static let seed: UInt64 = 0xcbf2_9ce4_8422_2325
     private static func extend(_ hash: UInt64, _ byte: UInt8) -> UInt64 { (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-}
-
-extension String {
-    fileprivate func prefix(bytes count: Int) -> Substring { self[..<utf8.index(startIndex, offsetBy: count)] }
 }

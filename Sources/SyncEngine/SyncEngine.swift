@@ -162,7 +162,6 @@ struct ResultBuilder {
 
     private func result(_ index: Int) -> DownloadResult {
         let item = plan.items[index]
-        // No more of the model: two threads that count references to it wait for each other.
         let name = plan.manifest.models[item.model].name
         var result = DownloadResult(
             model: name.text, path: plan.path(item), sha256: plan.digest(item), size: plan.size(item),

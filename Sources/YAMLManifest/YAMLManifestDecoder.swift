@@ -7,7 +7,7 @@ public import SyncDomain
 public struct YAMLManifestDecoder: ManifestDecoding {
     private let partNodes: Int
 
-    /// A decoder; it has no state.
+    /// A decoder; calls share nothing.
     public init() {
         self.init(partNodes: YAMLPart.usualNodes)
     }

@@ -1,4 +1,5 @@
 internal import CCurl
+internal import Glibc
 internal import SyncDomain
 
 /// One request of a transfer.
@@ -32,10 +33,11 @@ extension EasyHandle {
     private static let smallBufferBytes = 32 * 1024
     private static let schemes = "http,https"
 
-    /// Sets the handle up for its request. `context` is what the callbacks and
-    /// CURLINFO_PRIVATE get; it must outlive the request.
+    /// Sets the handle up for its request. `context` is what the callbacks and CURLINFO_PRIVATE get; it must outlive the
+    /// request. `loop` is what the connection's callback gets; it must outlive the connection.
     @unsafe func configure(
-        _ hop: Hop, _ options: CurlTransport.Options, _ context: UnsafeMutableRawPointer
+        _ hop: Hop, _ options: CurlTransport.Options, _ context: UnsafeMutableRawPointer,
+        loop: UnsafeMutableRawPointer
     ) throws(TransferFault) {
         try set(CURLOPT_URL, hop.url.text)
         try set(CURLOPT_PROTOCOLS_STR, Self.schemes)
@@ -49,6 +51,7 @@ extension EasyHandle {
         try setConnection(hop, options)
         try setTrust(options)
         try unsafe setCallbacks(context)
+        try unsafe setClosing(loop)
     }
 
     /// The bytes as they are: nothing is undone.
@@ -114,6 +117,14 @@ extension EasyHandle {
             guard let bytes = unsafe bytes, let context = unsafe context else { return 0 }
             let body = unsafe UnsafeRawBufferPointer(start: bytes, count: size * count)
             return unsafe RunningTransfer.at(context).receive(body.bytes)
+        }
+    }
+
+    @unsafe private func setClosing(_ loop: UnsafeMutableRawPointer) throws(TransferFault) {
+        try unsafe setPointer(CURLOPT_CLOSESOCKETDATA, loop)
+        try unsafe set { loop, socket in
+            if let loop = unsafe loop { unsafe TransferLoop.at(loop).willClose(socket) }
+            return close(socket)
         }
     }
 }

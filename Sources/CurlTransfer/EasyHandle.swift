@@ -52,6 +52,10 @@ internal import SyncDomain
         try check(unsafe modelsync_curl_set_list(raw, CURLOPT_HTTPHEADER, headers), CURLOPT_HTTPHEADER)
     }
 
+    func set(_ callback: modelsync_curl_close_callback) throws(TransferFault) {
+        try check(unsafe modelsync_curl_set_close_callback(raw, callback), CURLOPT_CLOSESOCKETFUNCTION)
+    }
+
     private func check(_ code: CURLcode, _ option: CURLoption) throws(TransferFault) {
         if code == CURLE_OK { return }
         throw TransferFault(
@@ -72,6 +76,16 @@ internal import SyncDomain
     var retryAfter: Duration? {
         let seconds = microseconds(CURLINFO_RETRY_AFTER)
         return seconds == 0 ? nil : .seconds(max(0, seconds))
+    }
+
+    /// Whether other requests may go over the same connection at once; known once the answer has begun.
+    var isMultiplexed: Bool { long(CURLINFO_HTTP_VERSION) == Int(CURL_HTTP_VERSION_2_0) }
+
+    /// Of the connection that it used, while that is open.
+    var socket: curl_socket_t? {
+        var value: curl_socket_t = -1
+        let code = unsafe modelsync_curl_get_socket(raw, &value)
+        return code == CURLE_OK && value >= 0 ? value : nil
     }
 
     private func long(_ info: CURLINFO) -> Int {

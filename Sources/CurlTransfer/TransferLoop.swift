@@ -51,7 +51,13 @@ extension RunningTransfer: Sendable {}
     private let options: CurlTransport.Options
     private let throttle: Throttle?
     private var running: [UInt64: RunningTransfer] = [:]
+    private var shared = SharedConnections()
     private var nextSweep = ContinuousClock.now
+
+    /// The loop that a handle's connection was given as its context. It outlives them all: ``run()`` closes the last.
+    @unsafe static func at(_ context: UnsafeMutableRawPointer) -> TransferLoop {
+        unsafe Unmanaged<TransferLoop>.fromOpaque(context).takeUnretainedValue()
+    }
 
     init(_ multi: MultiHandle, _ mailbox: Mailbox, _ options: CurlTransport.Options) {
         unsafe self.multi = multi.raw
@@ -101,7 +107,10 @@ extension RunningTransfer: Sendable {}
             beginTurns()
         }
         var count: Int32 = 0
-        guard unsafe curl_multi_perform(multi, &count) == CURLM_OK else { return false }
+        shared.hold(true)
+        let code = unsafe curl_multi_perform(multi, &count)
+        shared.hold(false)
+        guard code == CURLM_OK else { return false }
         while let (transfer, code) = nextEnded() { ended(transfer, code) }
         sweep()
         // Connections of those who are paused are not looked at: their next turn must not wait for a stranger's bytes.
@@ -189,11 +198,15 @@ extension RunningTransfer: Sendable {}
         }
     }
 
+    /// libcurl is about to have that one closed.
+    func willClose(_ socket: curl_socket_t) { shared.remove(socket) }
+
     /// While it is in the multi handle, libcurl holds a reference of its own to the transfer.
     private func attach(_ transfer: RunningTransfer, _ hop: Hop) throws(TransferFault) {
         let context = unsafe Unmanaged.passRetained(transfer)
         do throws(TransferFault) {
-            try unsafe transfer.easy.configure(hop, options, context.toOpaque())
+            try unsafe transfer.easy.configure(
+                hop, options, context.toOpaque(), loop: Unmanaged.passUnretained(self).toOpaque())
             let code = unsafe curl_multi_add_handle(multi, transfer.easy.raw)
             guard code == CURLM_OK else {
                 throw TransferFault(.protocolViolation, "libcurl took no handle (error \(code.rawValue))")
@@ -213,6 +226,7 @@ extension RunningTransfer: Sendable {}
     private func ended(_ transfer: RunningTransfer, _ code: CURLcode) {
         let failure = code == CURLE_OK ? nil : transfer.easy.failure(code)
         let retryAfter = transfer.easy.retryAfter
+        if transfer.easy.isMultiplexed, let socket = transfer.easy.socket { shared.add(socket) }
         detach(transfer)
         conclude(transfer, failure, retryAfter)
     }

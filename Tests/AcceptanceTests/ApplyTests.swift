@@ -62,6 +62,24 @@ extension AcceptanceTests.Applying {
         }
     }
 
+    @Test(.needs("strace"), arguments: [Endpoint.https, .http2])
+    func requestsOverOneConnectionLeaveTogether(over endpoint: Endpoint) async throws {
+        try await World.served { world, server in
+            let files = try (1...200).map { try world.document("f\($0).bin", 5000, seed: UInt64($0)) }
+            let manifest = try world.manifest(.init("m", files: files.map { $0.file(endpoint.base(server)) }))
+            let trace = world.folder.appending("trace")
+            try Tool.run(
+                "strace",
+                ["-f", "-e", "trace=setsockopt", "-o", trace, Program.path, "apply", manifest, "--store", world.store]
+                    + endpoint.arguments(server))
+            let corks = readText(trace).split(separator: "\n").filter { $0.contains("TCP_CORK") }
+                .map { $0.contains("[1]") }
+            #expect(corks.isEmpty == (endpoint != .http2))
+            // Nothing is held back for longer than one pass over the transfers.
+            #expect(corks.enumerated().allSatisfy { $1 == ($0 % 2 == 0) } && corks.last != true, "\(corks)")
+        }
+    }
+
     @Test func identicalFilesAreFetchedOnce() async throws {
         try await World.served { world, server in
             let shared = try world.document("shared.bin", 200_000, seed: 1)

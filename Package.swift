@@ -53,7 +53,9 @@ let package = Package(
                 "ModelSyncKit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: settings),
+            swiftSettings: settings,
+            // In place of the C library's malloc, in the program alone: docs/decisions/0007-the-allocator.md
+            linkerSettings: [.linkedLibrary("mimalloc", .when(platforms: [.linux]))]),
         // What docs quote and a test runs: a program that embeds the library.
         .executableTarget(
             name: "embed-example", dependencies: ["ModelSyncKit"], path: "Examples/Embed", swiftSettings: settings),

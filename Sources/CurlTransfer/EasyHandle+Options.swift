@@ -4,17 +4,12 @@ internal import SyncDomain
 
 /// One request of a transfer.
 struct Hop {
-    private static let smallBytes: Int64 = 1 << 20
-
     var url: SourceURL
     var bearer: String?
     var offset: Int64
     var end: Int64?
     var validator: Validator?
-    var expectedSize: Int64?
-
-    /// It would rather wait for a connection that it can share than open one.
-    fileprivate var isOfSmallFile: Bool { expectedSize.map { $0 <= Self.smallBytes } ?? false }
+    var isOfSmallFile: Bool
 
     fileprivate var headers: [String] {
         var lines = ["Accept-Encoding: identity"]

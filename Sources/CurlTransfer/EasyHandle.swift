@@ -78,9 +78,6 @@ internal import SyncDomain
         return seconds == 0 ? nil : .seconds(max(0, seconds))
     }
 
-    /// Whether other requests may go over the same connection at once; known once the answer has begun.
-    var isMultiplexed: Bool { long(CURLINFO_HTTP_VERSION) == Int(CURL_HTTP_VERSION_2_0) }
-
     /// Of the connection that it used, while that is open.
     var socket: curl_socket_t? {
         var value: curl_socket_t = -1

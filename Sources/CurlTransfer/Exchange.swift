@@ -30,6 +30,8 @@ final class Exchange {
 
     let request: TransferRequest
     private(set) var url: SourceURL
+    /// Whether the last answer came over a connection that other requests may share at once.
+    var isMultiplexed: Bool { outcome.isMultiplexed }
 
     private let sink: any TransferSink
     private var redirects = RedirectPolicy()
@@ -72,6 +74,7 @@ final class Exchange {
         case .complete(let head):
             outcome.httpStatus = head.status
             outcome.contentType = head.contentType
+            outcome.isMultiplexed = head.isMultiplexed
             outcome.declaredSize = gate.declaredSize(head)
             return admit(gate.admit(head))
         }

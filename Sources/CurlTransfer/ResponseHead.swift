@@ -1,6 +1,8 @@
 /// One response's status line and those of its fields that decide anything.
 struct ResponseHead: Equatable {
     var status: Int
+    /// HTTP/2 or later: other requests may share the connection.
+    var isMultiplexed = false
     /// All values: two that differ are an attack or a broken proxy (RFC 9112 section 6.3).
     var contentLengths: [String] = []
     var contentRange: String?
@@ -86,6 +88,7 @@ struct HeadReader {
             let status = Int(words[1]), (100...999).contains(status)
         else { return .refused("the answer does not start with an HTTP status line") }
         head = ResponseHead(status: status)
+        head?.isMultiplexed = words[0].utf8.dropFirst(5).first.map { $0 >= UInt8(ascii: "2") } ?? false
         return .more
     }
 }

@@ -191,7 +191,7 @@ extension RunningTransfer: Sendable {}
             let request = exchange.request
             let hop = Hop(
                 url: exchange.url, bearer: authorization.bearer, offset: request.offset, end: request.end,
-                validator: request.validator, expectedSize: request.expectedSize)
+                validator: request.validator, isOfSmallFile: request.isSmall)
             try attach(transfer, hop)
         } catch {
             finish(transfer, exchange.refused(error))
@@ -226,7 +226,7 @@ extension RunningTransfer: Sendable {}
     private func ended(_ transfer: RunningTransfer, _ code: CURLcode) {
         let failure = code == CURLE_OK ? nil : transfer.easy.failure(code)
         let retryAfter = transfer.easy.retryAfter
-        if transfer.easy.isMultiplexed, let socket = transfer.easy.socket { shared.add(socket) }
+        if transfer.exchange.isMultiplexed, let socket = transfer.easy.socket { shared.add(socket) }
         detach(transfer)
         conclude(transfer, failure, retryAfter)
     }

@@ -53,6 +53,15 @@ public struct TransferRequest: Sendable {
         self.validator = validator
         self.subject = subject
     }
+
+    /// Bytes of the largest file that is small.
+    private static let smallBytes: Int64 = 1 << 20
+
+    /// Whether a file of so many bytes would rather share a connection with others than open one.
+    package static func isSmall(_ size: Int64) -> Bool { size <= smallBytes }
+
+    /// Whether it is for a small file: ``isSmall(_:)``.
+    package var isSmall: Bool { expectedSize.map(Self.isSmall) ?? false }
 }
 
 /// Where a transfer puts its bytes. Called on one thread at a time, never after ``Transferring/transfer(_:into:)`` has
@@ -86,11 +95,14 @@ public struct TransferOutcome: Sendable {
     public var contentType: String?
     /// Up to 512 bytes of the body from its start, if the answer started there: for the diagnosis of wrong bytes.
     public var firstBytes: [UInt8]
+    /// The connection is one that several requests share at once (HTTP/2), as the last answer showed.
+    public var isMultiplexed: Bool
 
     /// All bytes arrived and there were none, unless it is said.
     public init(
         error: SyncError? = nil, httpStatus: Int? = nil, bytes: Int64 = 0, retryAfter: Duration? = nil,
-        mustRestart: Bool = false, declaredSize: Int64? = nil, contentType: String? = nil, firstBytes: [UInt8] = []
+        mustRestart: Bool = false, declaredSize: Int64? = nil, contentType: String? = nil, firstBytes: [UInt8] = [],
+        isMultiplexed: Bool = false
     ) {
         self.error = error
         self.httpStatus = httpStatus
@@ -100,6 +112,7 @@ public struct TransferOutcome: Sendable {
         self.declaredSize = declaredSize
         self.contentType = contentType
         self.firstBytes = firstBytes
+        self.isMultiplexed = isMultiplexed
     }
 }
 

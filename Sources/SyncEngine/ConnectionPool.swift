@@ -5,8 +5,12 @@ internal import Synchronization
 ///
 /// Time comes in with the bytes: there is no clock that ticks while nothing happens. Safe to use from any thread.
 final class ConnectionPool: Sendable {
-    /// A connection that may be made to a host. Whoever has it gives it back by ``leave(_:)``.
-    typealias Slot = HostKey
+    /// A connection that may be made to a host, or a request that goes beside others over one. Whoever has it gives it back
+    /// by ``leave(_:)``.
+    struct Slot: Sendable, Hashable {
+        let host: HostKey
+        var isStream = false
+    }
 
     private static let lookSeconds = 0.1
     private static let memoryLooks = 2
@@ -15,10 +19,16 @@ final class ConnectionPool: Sendable {
     /// Bytes per second of one connection that needs no other beside it: about what a core hashes of one file where it has no
     /// instructions for that. More connections would take the cores from the hashing, and bring pieces that wait for it.
     private static let plenty = 150e6
+    /// Small files that share a connection: so many at once for each connection that there may be.
+    private static let streamsPerConnection = 2
 
     private struct Host {
-        let bound: Int
+        /// What the manifest says: of connections, and of requests that share one.
+        let bound: Int?
         var active = 0
+        var streams = 0
+        /// Its last answer to a small file came over a connection that others may share.
+        var isMultiplexed = false
         var policy: ConnectionPolicy?
         /// Since the last look.
         var bytes: Int64 = 0
@@ -35,12 +45,14 @@ final class ConnectionPool: Sendable {
     private struct Waiter {
         let id: Int
         let host: HostKey
-        let continuation: CheckedContinuation<Bool, Never>
+        let isSmall: Bool
+        let continuation: CheckedContinuation<Slot?, Never>
     }
 
     private struct State {
         var hosts: [HostKey: Host] = [:]
         var active = 0
+        var streams = 0
         var files: [ObjectIdentifier: SharedFile] = [:]
         var waiters: [Waiter] = []
         /// Waiters whose task was cancelled before they waited.
@@ -75,37 +87,38 @@ final class ConnectionPool: Sendable {
 
     /// Waits until one more connection to the host may be made, and counts it. ``leave(_:)`` gives it back.
     ///
+    /// - Parameters:
+    ///   - key: the host; nil for what is of none.
+    ///   - isSmall: it is for a file that shares a connection where the host lets it.
+    /// - Returns: nil for what is of no host.
     /// - Throws: `CancellationError`; nothing is counted then.
-    func enter(_ key: HostKey?) async throws {
-        guard let key else { return }
+    func enter(_ key: HostKey?, isSmall: Bool = false) async throws -> Slot? {
+        guard let key else { return nil }
         try Task.checkCancellation()
-        let id: Int? = state.withLock { state in
-            if hasRoom(key, &state) {
-                count(key, &state)
-                return nil
-            }
+        let (found, id): (Slot?, Int) = state.withLock { state in
+            if let slot = take(key, isSmall: isSmall, &state) { return (slot, 0) }
             state.lastID += 1
-            return state.lastID
+            return (nil, state.lastID)
         }
-        if let id, !(await wait(id, for: key)) { throw CancellationError() }
+        var slot = found
+        if slot == nil { slot = await wait(id, for: key, isSmall: isSmall) }
+        guard let slot else { throw CancellationError() }
         do { try await waitWhileHeld(key) } catch {
-            leave(key)
+            leave(slot)
             throw error
         }
+        return slot
     }
 
-    /// - Returns: whether a connection is counted: not where the task was cancelled first.
-    private func wait(_ id: Int, for key: HostKey) async -> Bool {
+    /// - Returns: what is counted now: nothing where the task was cancelled first.
+    private func wait(_ id: Int, for key: HostKey, isSmall: Bool) async -> Slot? {
         defer { state.withLock { _ = $0.cancelled.remove(id) } }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let answer: Bool? = state.withLock { state in
-                    if state.cancelled.contains(id) { return false }
-                    if hasRoom(key, &state) {
-                        count(key, &state)
-                        return true
-                    }
-                    state.waiters.append(Waiter(id: id, host: key, continuation: continuation))
+                let answer: Slot?? = state.withLock { state in
+                    if state.cancelled.contains(id) { return .some(nil) }
+                    if let slot = take(key, isSmall: isSmall, &state) { return slot }
+                    state.waiters.append(Waiter(id: id, host: key, isSmall: isSmall, continuation: continuation))
                     return nil
                 }
                 if let answer { continuation.resume(returning: answer) }
@@ -118,7 +131,7 @@ final class ConnectionPool: Sendable {
                 }
                 return state.waiters.remove(at: index)
             }
-            waiter?.continuation.resume(returning: false)
+            waiter?.continuation.resume(returning: nil)
         }
     }
 
@@ -134,36 +147,66 @@ final class ConnectionPool: Sendable {
         }
     }
 
-    /// Gives a connection back.
-    func leave(_ key: HostKey?) {
-        guard let key else { return }
-        let waiters: [Waiter] = state.withLock { state in
-            state.hosts[key]?.active -= 1
-            state.active -= 1
-            var going: [Waiter] = []
-            while let index = state.waiters.firstIndex(where: { hasRoom($0.host, &state) }) {
-                let waiter = state.waiters.remove(at: index)
-                count(waiter.host, &state)
-                going.append(waiter)
-            }
-            return going
+    /// Gives back what ``enter(_:isSmall:)`` gave.
+    func leave(_ slot: Slot?) {
+        guard let slot else { return }
+        let next = state.withLock { state in
+            count(slot, -1, &state)
+            // One has left: one can go.
+            return nextWaiter(&state)
         }
-        for waiter in waiters { waiter.continuation.resume(returning: true) }
+        if let (waiter, slot) = next { waiter.continuation.resume(returning: slot) }
     }
 
-    private func hasRoom(_ key: HostKey, _ state: inout State) -> Bool {
+    /// A small file was answered: whether others may share the connection.
+    func didAnswer(_ key: HostKey?, isMultiplexed: Bool) {
+        guard let key else { return }
+        let going = state.withLock { state -> [(Waiter, Slot)] in
+            guard let host = state.hosts[key], host.isMultiplexed != isMultiplexed else { return [] }
+            state.hosts[key]?.isMultiplexed = isMultiplexed
+            var going: [(Waiter, Slot)] = []
+            while let next = nextWaiter(&state) { going.append(next) }
+            return going
+        }
+        for (waiter, slot) in going { waiter.continuation.resume(returning: slot) }
+    }
+
+    private func nextWaiter(_ state: inout State) -> (Waiter, Slot)? {
+        for index in state.waiters.indices {
+            let waiter = state.waiters[index]
+            guard let slot = take(waiter.host, isSmall: waiter.isSmall, &state) else { continue }
+            state.waiters.remove(at: index)
+            return (waiter, slot)
+        }
+        return nil
+    }
+
+    /// Counts what may be had now.
+    private func take(_ key: HostKey, isSmall: Bool = false, _ state: inout State) -> Slot? {
         if state.hosts[key] == nil {
             // A bound for a host with no port is for the default ports of both schemes.
             let own = settings.first { $0.key.covers(key, over: .https) || $0.key.covers(key, over: .http) }?
                 .value.connections
-            state.hosts[key] = Host(bound: own ?? bound)
+            state.hosts[key] = Host(bound: own)
         }
-        return state.active < bound && (state.hosts[key].map { $0.active < $0.bound } ?? true)
+        guard let host = state.hosts[key] else { return nil }
+        // Servers that bound connections count requests that share one (ngx_http_limit_conn_module).
+        if let own = host.bound, host.active + host.streams >= own { return nil }
+        let slot = Slot(host: key, isStream: isSmall && host.isMultiplexed)
+        let hasRoom = slot.isStream ? state.streams < bound * Self.streamsPerConnection : state.active < bound
+        guard hasRoom else { return nil }
+        count(slot, 1, &state)
+        return slot
     }
 
-    private func count(_ key: HostKey, _ state: inout State) {
-        state.hosts[key]?.active += 1
-        state.active += 1
+    private func count(_ slot: Slot, _ change: Int, _ state: inout State) {
+        if slot.isStream {
+            state.hosts[slot.host]?.streams += change
+            state.streams += change
+        } else {
+            state.hosts[slot.host]?.active += change
+            state.active += change
+        }
     }
 
     /// The host asked for a pause: nobody asks anything of it before it is over.
@@ -213,10 +256,10 @@ final class ConnectionPool: Sendable {
 
     /// Whether the host has no more connections than it should; of one that would have to be made anew (`isNew`), also whether
     /// it is worth it for the file.
-    func mayStay(_ key: HostKey, for file: SharedFile, isNew: Bool) -> Bool {
+    func mayStay(_ slot: Slot, for file: SharedFile, isNew: Bool) -> Bool {
         let now = clock.monotonic()
         return state.withLock { state in
-            guard let host = state.hosts[key], !host.isDropped, host.heldUntil <= now else { return false }
+            guard let host = state.hosts[slot.host], !host.isDropped, host.heldUntil <= now else { return false }
             return host.active <= max(1, host.policy?.target ?? 1) && (!isNew || Self.isWorthwhile(file, host))
         }
     }
@@ -247,7 +290,8 @@ final class ConnectionPool: Sendable {
                 (host.lookedAt, host.bytes) = (now, 0)
                 return false
             }
-            var policy = host.policy ?? ConnectionPolicy(bound: min(host.bound, bound), start: host.active)
+            var policy =
+                host.policy ?? ConnectionPolicy(bound: min(host.bound ?? bound, bound), start: max(1, host.active))
             policy.observe(bytes: host.bytes, seconds: seconds, active: host.active)
             (host.policy, host.lookedAt, host.bytes) = (policy, now, 0)
             return true
@@ -264,11 +308,8 @@ final class ConnectionPool: Sendable {
                 guard let known = state.hosts[host] else { return false }
                 return !known.isDropped && known.heldUntil <= now && !file.hasDropped(host)
             }
-            let host =
-                able
-                .first { hasRoom($0, &state) }
-            if let host { count(host, &state) }
-            return host
+            for host in able { if let slot = take(host, &state) { return slot } }
+            return nil
         }
         if let slot, !file.wish(slot) { leave(slot) }
     }
@@ -285,20 +326,17 @@ final class ConnectionPool: Sendable {
             // One for each mirror that has none: how fast it is shows then.
             for file in worthwhile {
                 for other in file.hosts where other != key && !file.hasDropped(other) {
-                    guard hasRoom(other, &state), let found = state.hosts[other], found.active == 0,
-                        !found.isDropped
-                    else { continue }
-                    count(other, &state)
-                    wishes.append((file, other))
+                    if let found = state.hosts[other], found.active > 0 || found.isDropped { continue }
+                    guard let slot = take(other, &state) else { continue }
+                    wishes.append((file, slot))
                 }
             }
             let files = worthwhile.filter { $0.hosts.contains(key) && !$0.hasDropped(key) }
                 .sorted { $0.missingBytes > $1.missingBytes }
             guard !files.isEmpty, !host.isDropped else { return wishes }
             var next = 0
-            while let host = state.hosts[key], host.active < target, hasRoom(key, &state) {
-                count(key, &state)
-                wishes.append((files[next % files.count], key))
+            while let host = state.hosts[key], host.active < target, let slot = take(key, &state) {
+                wishes.append((files[next % files.count], slot))
                 next += 1
             }
             return wishes

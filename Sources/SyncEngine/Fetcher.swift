@@ -257,19 +257,23 @@ struct Fetcher {
         // Told once: the URL is read anew each time.
         let (file, host) = (progress.file, progress.policy.source.host)
         var brought = RangeBoard.Brought()
+        let isSmall = TransferRequest.isSmall(job.fetch.size)
         var isIn = false
-        defer { if isIn { pool.leave(host) } }
+        var slot: ConnectionPool.Slot?
+        func leave() {
+            if isIn { pool.leave(slot) }
+            isIn = false
+        }
+        defer { leave() }
         while ingest.byteCount < job.fetch.size {
-            if isIn, pool.isHeld(host) {
-                pool.leave(host)
-                isIn = false
-            }
+            if isIn, pool.isHeld(host) { leave() }
             // Before the claim: what is claimed must not wait for a connection, least of all the first bytes that are missing.
-            if !isIn { do { try await pool.enter(host) } catch { throw .cancelled(job.subject) } }
+            if !isIn {
+                do { slot = try await pool.enter(host, isSmall: isSmall) } catch { throw .cancelled(job.subject) }
+            }
             isIn = true
             guard let claim = file.claim(isFirst: true, after: brought) else {
-                pool.leave(host)
-                isIn = false
+                leave()
                 await file.change()
                 file.recover(ingest.missing)
                 if Task.isCancelled { throw .cancelled(job.subject) }
@@ -277,7 +281,7 @@ struct Fetcher {
             }
             defer { file.release(claim) }
             let begun = clock.monotonic()
-            if let error = await transfer(job, ingest, claim, host, &progress) { return error }
+            if let error = await transfer(job, ingest, claim, slot, &progress) { return error }
             brought = .init(bytes: progress.lastOutcome.bytes, seconds: (clock.monotonic() - begun).seconds)
         }
         return nil
@@ -287,9 +291,12 @@ struct Fetcher {
     ///
     /// - Returns: why the bytes are not all there; nil where they are.
     private func transfer(
-        _ job: Job, _ ingest: any BlobIngest, _ claim: RangeBoard.Claim, _ host: HostKey?, _ progress: inout Progress
+        _ job: Job, _ ingest: any BlobIngest, _ claim: RangeBoard.Claim, _ slot: ConnectionPool.Slot?,
+        _ progress: inout Progress
     ) async -> SyncError? {
         let source = progress.policy.source
+        // Connections are judged by what large files bring over them.
+        let host = slot?.isStream == true ? nil : slot?.host
         ingest.expect(from: source)
         let request = TransferRequest(
             url: source, expectedSize: job.fetch.size, offset: claim.range.lowerBound,
@@ -300,6 +307,9 @@ struct Fetcher {
         let (startedAt, started) = (clock.wall(), clock.monotonic())
         var outcome = await ask(request, sink, progress.file, claim)
         sink.end()
+        if request.isSmall, outcome.httpStatus != nil {
+            pool.didAnswer(slot?.host, isMultiplexed: outcome.isMultiplexed)
+        }
         if outcome.error == nil || sink.isDone { outcome.bytes = sink.taken }
         if sink.isDone || outcome.error?.code == .cancelled && progress.file.wasTakenOver(claim) { outcome.error = nil }
         if Task.isCancelled, outcome.error != nil { outcome.error = .cancelled(job.subject) }

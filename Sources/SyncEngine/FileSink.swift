@@ -158,7 +158,7 @@ struct Helper {
     /// Gives the slot back at its end.
     func run(_ slot: ConnectionPool.Slot) async {
         defer { fetcher.pool.leave(slot) }
-        guard let source = file.source(of: slot) else { return }
+        guard let source = file.source(of: slot.host) else { return }
         let (startedAt, started) = (fetcher.clock.wall(), fetcher.clock.monotonic())
         var attempt = TransferAttempt(url: source.redacted, startedAt: startedAt, seconds: 0, bytes: 0)
         var brought = RangeBoard.Brought()

@@ -84,12 +84,15 @@ struct NetworkOptions: ParsableArguments {
 
 /// How a run fetches and what it tells.
 struct RunArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("Files at once (default: $MODELSYNC_JOBS, else 32).", valueName: "n"))
+    @Option(help: ArgumentHelp("Files at once (default: $MODELSYNC_JOBS, else 64).", valueName: "n"))
     var jobs: Int?
 
     @Option(
         help: ArgumentHelp(
-            "Connections at once, over all files (default: $MODELSYNC_CONNECTIONS, else as many as help, up to 32).",
+            """
+            Connections at once, over all files (default: $MODELSYNC_CONNECTIONS, else as many as help, up to 32). Small files \
+            that share one over HTTP/2 come twice as many at once.
+            """,
             valueName: "n"))
     var connections: Int?
 

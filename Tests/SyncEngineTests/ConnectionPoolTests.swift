@@ -29,46 +29,85 @@ import Testing
     @Test func thereAreNoMoreThanTheBound() async throws {
         let pool = try pool(2)
         let (one, other) = (try source("one.example"), try source("other.example"))
-        try await pool.enter(one.host)
-        try await pool.enter(other.host)
+        _ = try await pool.enter(one.host)
+        let slot = try await pool.enter(other.host)
         let waiting = Task { try await pool.enter(one.host) }
         waiting.cancel()
         await #expect(throws: CancellationError.self) { try await waiting.value }
         let next = Task { try await pool.enter(one.host) }
-        pool.leave(other.host)
-        try await next.value
+        pool.leave(slot)
+        #expect(try await next.value?.host == one.host)
     }
 
     @Test func aHostHasItsOwnBound() async throws {
         let pool = try pool(10, ["small.example": 1])
         let (small, other) = (try source("small.example"), try source("other.example"))
-        try await pool.enter(small.host)
+        let slot = try await pool.enter(small.host)
         let waiting = Task { try await pool.enter(small.host) }
         // Others go past whoever waits for it.
-        for _ in 0..<9 { try await pool.enter(other.host) }
-        pool.leave(small.host)
-        try await waiting.value
+        for _ in 0..<9 { _ = try await pool.enter(other.host) }
+        pool.leave(slot)
+        #expect(try await waiting.value?.host == small.host)
+    }
+
+    @Test func smallFilesThatShareAConnectionTakeNoneFromLargeOnes() async throws {
+        let pool = try pool(2)
+        let one = try source("one.example")
+        let first = try await pool.enter(one.host, isSmall: true)
+        #expect(first?.isStream == false)
+        pool.didAnswer(one.host, isMultiplexed: true)
+        for _ in 0..<4 { #expect(try await pool.enter(one.host, isSmall: true)?.isStream == true) }
+        let waiting = Task.immediate { try await pool.enter(one.host, isSmall: true) }
+        #expect(try await pool.enter(one.host)?.isStream == false)
+        let large = Task.immediate { try await pool.enter(one.host) }
+        pool.leave(ConnectionPool.Slot(host: try #require(one.host), isStream: true))
+        #expect(try await waiting.value?.isStream == true)
+        pool.leave(first)
+        #expect(try await large.value?.isStream == false)
+    }
+
+    @Test func whoeverWaitsGoesOnceItIsKnownThatAConnectionCanBeShared() async throws {
+        let pool = try pool(1)
+        let one = try source("one.example")
+        _ = try await pool.enter(one.host, isSmall: true)
+        let waiting = (0..<2).map { _ in Task.immediate { try await pool.enter(one.host, isSmall: true) } }
+        pool.didAnswer(one.host, isMultiplexed: true)
+        for task in waiting { #expect(try await task.value?.isStream == true) }
+    }
+
+    @Test func theBoundOfAHostIsOfRequestsToo() async throws {
+        let pool = try pool(10, ["small.example": 2])
+        let small = try source("small.example")
+        let first = try await pool.enter(small.host, isSmall: true)
+        pool.didAnswer(small.host, isMultiplexed: true)
+        #expect(try await pool.enter(small.host, isSmall: true)?.isStream == true)
+        let waiting = Task.immediate { try await pool.enter(small.host, isSmall: true) }
+        waiting.cancel()
+        await #expect(throws: CancellationError.self) { try await waiting.value }
+        let next = Task.immediate { try await pool.enter(small.host) }
+        pool.leave(first)
+        #expect(try await next.value?.isStream == false)
     }
 
     @Test func nothingIsAskedOfAHostThatAskedForAPause() async throws {
         let pool = try pool(4)
         let one = try source("one.example")
-        try await pool.enter(one.host)
+        _ = try await pool.enter(one.host)
         #expect(!pool.isHeld(one.host))
         pool.hold(one.host, for: .seconds(7))
         #expect(pool.isHeld(one.host))
-        try await pool.enter(one.host)
+        _ = try await pool.enter(one.host)
         #expect(time.sleeps == [.seconds(7)])
         #expect(!pool.isHeld(one.host))
         // The other host was asked for nothing.
-        try await pool.enter(try source("other.example").host)
+        _ = try await pool.enter(try source("other.example").host)
         #expect(time.sleeps.count == 1)
     }
 
     @Test func hostsThatFailedAreAskedLast() async throws {
         let pool = try pool(4)
         let sources = try ["one.example", "two.example"].map(source)
-        try await pool.enter(sources[0].host)
+        _ = try await pool.enter(sources[0].host)
         pool.drop(sources[0], because: SyncError(.networkTLS, "no"))
         pool.drop(sources[0], because: SyncError(.networkTLS, "no"))
         #expect(pool.ordered(sources) == [sources[1], sources[0]])
@@ -81,7 +120,7 @@ import Testing
         let one = try source("one.example")
         pool.join(file)
         _ = file.claim(isFirst: true)
-        try await pool.enter(one.host)
+        _ = try await pool.enter(one.host)
         for _ in 0..<20 {
             time.advance(.milliseconds(110))
             pool.didReceive(1_000_000, from: one.host)
@@ -98,7 +137,7 @@ import Testing
         let one = try source("one.example")
         pool.join(file)
         _ = file.claim(isFirst: true)
-        try await pool.enter(one.host)
+        _ = try await pool.enter(one.host)
         for _ in 0..<20 {
             time.advance(.milliseconds(110))
             pool.didReceive(40_000_000, from: one.host)
@@ -112,7 +151,7 @@ import Testing
         let pool = try pool(2)
         let file = try shared(["one.example"])
         let one = try source("one.example")
-        try await pool.enter(one.host)
+        _ = try await pool.enter(one.host)
         pool.offer(file)
         // No more than the bound.
         pool.offer(file)

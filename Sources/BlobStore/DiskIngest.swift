@@ -8,6 +8,8 @@ internal import SystemSupport
 final class DiskIngest: BlobIngest {
     /// A crash loses at most what was written since the journal last told which bytes are there.
     private static let journalStep: Int64 = 16 << 20
+    /// So much is written before the disk is told to begin: the fsync at the end then waits for the rest alone.
+    private static let writebackBytes: Int64 = 8 << 20
 
     struct State {
         /// Whose bytes come next.
@@ -22,6 +24,8 @@ final class DiskIngest: BlobIngest {
         var isSegmented = false
         /// How much was written when the journal last told of it.
         var journaled: Int64 = 0
+        /// How much was written when the disk was last told to begin.
+        var toldDisk: Int64 = 0
         /// Of the bytes that follow each other, and of those that come in segments.
         var writer: FileWriter?
         var segments: [FileWriter] = []
@@ -149,15 +153,20 @@ final class DiskIngest: BlobIngest {
     }
 
     private func didWrite(_ range: Range<Int64>) {
-        let (frontier, mustTell): (Int64, Bool) = state.withLock { state in
+        let (frontier, mustTell, isLate): (Int64, Bool, Bool) = state.withLock { state in
             state.written.insert(range)
-            let mustTell = state.isSegmented && state.written.count - state.journaled >= Self.journalStep
-            if mustTell { state.journaled = state.written.count }
-            return (state.written.frontier, mustTell)
+            let count = state.written.count
+            let mustTell = state.isSegmented && count - state.journaled >= Self.journalStep
+            if mustTell { state.journaled = count }
+            let isLate = count - state.toldDisk >= Self.writebackBytes
+            if isLate { state.toldDisk = count }
+            return (state.written.frontier, mustTell, isLate)
         }
         if frontier > 0 { hash.advance(to: frontier) }
         // What it would have told is fetched again.
         if mustTell { try? saveJournal() }
+        // All of the file: parts are smaller than what the disk is told of at once.
+        if isLate { file.startWriteback(0..<size) }
     }
 
     func restart() throws(SyncError) {
@@ -173,7 +182,7 @@ final class DiskIngest: BlobIngest {
         hash.startOver()
         state.withLock { state in
             (state.received, state.written) = (ByteRanges(), ByteRanges())
-            (state.isSegmented, state.journaled, state.validated) = (false, 0, nil)
+            (state.isSegmented, state.journaled, state.toldDisk, state.validated) = (false, 0, 0, nil)
         }
     }
 

@@ -48,8 +48,6 @@ final class WriteService: Sendable {
 /// They come in pieces of any size, and are written in blocks: 16 KiB at a time, off the bounds of pages, take two to four
 /// times as long. Safe to use from any thread.
 final class FileWriter: Sendable {
-    /// So much is written before the disk is told to begin: the fsync at the end then waits for the rest alone.
-    private static let writebackBytes: Int64 = 8 << 20
     /// Blocks that a thread writes of one file before another has its turn.
     private static let turnBlocks = 8
     /// ECANCELED of errno(3).
@@ -65,7 +63,6 @@ final class FileWriter: Sendable {
         /// A thread has it, or is about to.
         var isAtWork = false
         var written: Int64
-        var toldDisk: Int64
         var failure: SystemFailure?
     }
 
@@ -95,7 +92,7 @@ final class FileWriter: Sendable {
         self.service = service
         self.didWrite = didWrite
         filling = Mutex(Filling(end: offset))
-        state = Monitor(State(written: offset, toldDisk: offset))
+        state = Monitor(State(written: offset))
     }
 
     /// Where the next byte goes.
@@ -227,14 +224,8 @@ final class FileWriter: Sendable {
             throw error
         }
         let end = block.offset + Int64(block.bytes.count)
-        let late: Range<Int64>? = state.withLock { state in
-            state.written = end
-            guard end - state.toldDisk >= Self.writebackBytes else { return nil }
-            defer { state.toldDisk = end }
-            return state.toldDisk..<end
-        }
+        state.withLock { $0.written = end }
         didWrite(block.offset..<end)
-        if let late { file.startWriteback(late) }
     }
 }
 

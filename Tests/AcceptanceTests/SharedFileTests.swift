@@ -23,6 +23,26 @@ extension AcceptanceTests {
             }
         }
 
+        @Test(.needs("strace")) func theDiskBeginsWhilePartsCome() async throws {
+            try await World.served { world, server in
+                let document = try world.document("f.bin", 80 << 20, seed: 1)
+                let manifest = try world.manifest(.init("m/one", files: [document.file(server.http + "/slow")]))
+                try server.setSlow(true)
+                let trace = world.folder.appending("trace")
+                try Tool.run(
+                    "strace",
+                    [
+                        "-f", "-e", "trace=sync_file_range", "-o", trace, Program.path, "apply", manifest, "--store",
+                        world.store,
+                    ])
+                try world.expectInPlace(document, "m/one")
+                #expect(try server.requests().count > 1)
+                // Once for each 8 MiB or a block more, whichever parts they are of.
+                let calls = readText(trace).split(separator: "\n").count { $0.contains("sync_file_range(") }
+                #expect((8...10).contains(calls), "\(calls)")
+            }
+        }
+
         @Test func withOneConnectionThereIsOneRequest() async throws {
             try await World.served { world, server in
                 let document = try world.document("f.bin", 20 << 20, seed: 1)

@@ -60,7 +60,7 @@ final class DiskIngest: BlobIngest {
             state.validated = journal?.validated
             (state.received, state.written) = (present, present)
             state.isSegmented = present.frontier < byteCount
-            state.journaled = present.count
+            (state.journaled, state.toldDisk) = (present.count, present.count)
         }
         if present.frontier > 0 { hash.advance(to: present.frontier) }
     }

@@ -32,6 +32,10 @@ typedef size_t (*modelsync_curl_data_callback)(char *_Nullable bytes, size_t siz
 static inline CURLcode modelsync_curl_set_data_callback(CURL *_Nonnull easy, CURLoption option, modelsync_curl_data_callback _Nullable value) {
     return curl_easy_setopt(easy, option, value);
 }
+typedef int (*modelsync_curl_open_callback)(void *_Nullable context, curl_socket_t socket, curlsocktype purpose);
+static inline CURLcode modelsync_curl_set_open_callback(CURL *_Nonnull easy, modelsync_curl_open_callback _Nullable value) {
+    return curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, value);
+}
 typedef int (*modelsync_curl_close_callback)(void *_Nullable context, curl_socket_t socket);
 static inline CURLcode modelsync_curl_set_close_callback(CURL *_Nonnull easy, modelsync_curl_close_callback _Nullable value) {
     return curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, value);
@@ -47,9 +51,6 @@ static inline CURLcode modelsync_curl_get_string(CURL *_Nonnull easy, CURLINFO i
 }
 static inline CURLcode modelsync_curl_get_pointer(CURL *_Nonnull easy, CURLINFO info, void *_Nullable *_Nonnull value) {
     return curl_easy_getinfo(easy, info, value);
-}
-static inline CURLcode modelsync_curl_get_socket(CURL *_Nonnull easy, curl_socket_t *_Nonnull value) {
-    return curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, value);
 }
 // The code of a CURLMSG_DONE message, which Swift would have to read through a union.
 static inline CURLcode modelsync_curl_message_result(const CURLMsg *_Nonnull message) {

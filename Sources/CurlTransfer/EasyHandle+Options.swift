@@ -29,10 +29,10 @@ extension EasyHandle {
     private static let schemes = "http,https"
 
     /// Sets the handle up for its request. `context` is what the callbacks and CURLINFO_PRIVATE get; it must outlive the
-    /// request. `loop` is what the connection's callback gets; it must outlive the connection.
+    /// request. `connections` is what the connection's callback gets; it must outlive the connection.
     @unsafe func configure(
         _ hop: Hop, _ options: CurlTransport.Options, _ context: UnsafeMutableRawPointer,
-        loop: UnsafeMutableRawPointer
+        connections: UnsafeMutableRawPointer
     ) throws(TransferFault) {
         try set(CURLOPT_URL, hop.url.text)
         try set(CURLOPT_PROTOCOLS_STR, Self.schemes)
@@ -46,7 +46,7 @@ extension EasyHandle {
         try setConnection(hop, options)
         try setTrust(options)
         try unsafe setCallbacks(context)
-        try unsafe setClosing(loop)
+        try unsafe setSockets(context, connections)
     }
 
     /// The bytes as they are: nothing is undone.
@@ -115,10 +115,17 @@ extension EasyHandle {
         }
     }
 
-    @unsafe private func setClosing(_ loop: UnsafeMutableRawPointer) throws(TransferFault) {
-        try unsafe setPointer(CURLOPT_CLOSESOCKETDATA, loop)
-        try unsafe set { loop, socket in
-            if let loop = unsafe loop { unsafe TransferLoop.at(loop).willClose(socket) }
+    @unsafe private func setSockets(
+        _ context: UnsafeMutableRawPointer, _ connections: UnsafeMutableRawPointer
+    ) throws(TransferFault) {
+        try unsafe setPointer(CURLOPT_SOCKOPTDATA, context)
+        try unsafe setOpening { context, socket, _ in
+            if let context = unsafe context { unsafe RunningTransfer.at(context).didOpen(socket) }
+            return CURL_SOCKOPT_OK
+        }
+        try unsafe setPointer(CURLOPT_CLOSESOCKETDATA, connections)
+        try unsafe setClosing { connections, socket in
+            if let connections = unsafe connections { unsafe SharedConnections.at(connections).willClose(socket) }
             return close(socket)
         }
     }

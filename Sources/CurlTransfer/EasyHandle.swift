@@ -52,7 +52,11 @@ internal import SyncDomain
         try check(unsafe modelsync_curl_set_list(raw, CURLOPT_HTTPHEADER, headers), CURLOPT_HTTPHEADER)
     }
 
-    func set(_ callback: modelsync_curl_close_callback) throws(TransferFault) {
+    func setOpening(_ callback: modelsync_curl_open_callback) throws(TransferFault) {
+        try check(unsafe modelsync_curl_set_open_callback(raw, callback), CURLOPT_SOCKOPTFUNCTION)
+    }
+
+    func setClosing(_ callback: modelsync_curl_close_callback) throws(TransferFault) {
         try check(unsafe modelsync_curl_set_close_callback(raw, callback), CURLOPT_CLOSESOCKETFUNCTION)
     }
 
@@ -76,13 +80,6 @@ internal import SyncDomain
     var retryAfter: Duration? {
         let seconds = microseconds(CURLINFO_RETRY_AFTER)
         return seconds == 0 ? nil : .seconds(max(0, seconds))
-    }
-
-    /// Of the connection that it used, while that is open.
-    var socket: curl_socket_t? {
-        var value: curl_socket_t = -1
-        let code = unsafe modelsync_curl_get_socket(raw, &value)
-        return code == CURLE_OK && value >= 0 ? value : nil
     }
 
     private func long(_ info: CURLINFO) -> Int {

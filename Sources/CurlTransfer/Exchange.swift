@@ -30,8 +30,10 @@ final class Exchange {
 
     let request: TransferRequest
     private(set) var url: SourceURL
-    /// Whether the last answer came over a connection that other requests may share at once.
-    var isMultiplexed: Bool { outcome.isMultiplexed }
+    /// Whether this hop's answer came over a connection that other requests may share at once.
+    private(set) var isMultiplexed = false
+    /// The same of all hops so far.
+    private var areMultiplexed = true
 
     private let sink: any TransferSink
     private var redirects = RedirectPolicy()
@@ -57,6 +59,7 @@ final class Exchange {
         phase = .head
         discardedBytes = 0
         discardDeadline = nil
+        isMultiplexed = false
         outcome.contentType = nil
         outcome.firstBytes = []
     }
@@ -74,7 +77,9 @@ final class Exchange {
         case .complete(let head):
             outcome.httpStatus = head.status
             outcome.contentType = head.contentType
-            outcome.isMultiplexed = head.isMultiplexed
+            isMultiplexed = head.isMultiplexed
+            areMultiplexed = areMultiplexed && isMultiplexed
+            outcome.isMultiplexed = areMultiplexed
             outcome.declaredSize = gate.declaredSize(head)
             return admit(gate.admit(head))
         }

@@ -10,17 +10,28 @@ final class RunningTransfer {
     /// A new one for each hop: CURLOPT_BUFFERSIZE is refused by a handle that still has the buffer of its last request.
     var easy: EasyHandle
     let throttle: Throttle?
+    private let connections: SharedConnections
+    /// Whether a connection was opened for it.
+    private(set) var hasOpened = false
     /// Bytes of its turn under a limited rate, and whether it has more than the turn allows: libcurl holds them.
     var turnBytes = 0
     var isPaused = false
 
     /// - Throws: if libcurl has no memory left.
-    init(id: UInt64, job: TransferJob, throttle: Throttle?) throws(TransferFault) {
+    init(
+        id: UInt64, job: TransferJob, throttle: Throttle?, _ connections: SharedConnections
+    ) throws(TransferFault) {
         self.id = id
         self.job = job
         self.throttle = throttle
+        self.connections = connections
         easy = try EasyHandle()
         exchange = Exchange(job.request, into: job.sink)
+    }
+
+    func didOpen(_ socket: curl_socket_t) {
+        hasOpened = true
+        connections.didOpen(socket, for: id)
     }
 
     /// The transfer that a handle was given as its context.
@@ -51,13 +62,8 @@ extension RunningTransfer: Sendable {}
     private let options: CurlTransport.Options
     private let throttle: Throttle?
     private var running: [UInt64: RunningTransfer] = [:]
-    private var shared = SharedConnections()
+    private let shared = SharedConnections()
     private var nextSweep = ContinuousClock.now
-
-    /// The loop that a handle's connection was given as its context. It outlives them all: ``run()`` closes the last.
-    @unsafe static func at(_ context: UnsafeMutableRawPointer) -> TransferLoop {
-        unsafe Unmanaged<TransferLoop>.fromOpaque(context).takeUnretainedValue()
-    }
 
     init(_ multi: MultiHandle, _ mailbox: Mailbox, _ options: CurlTransport.Options) {
         unsafe self.multi = multi.raw
@@ -166,7 +172,8 @@ extension RunningTransfer: Sendable {}
 
     private func start(_ id: UInt64, _ job: TransferJob) {
         let transfer: RunningTransfer
-        do throws(TransferFault) { transfer = try RunningTransfer(id: id, job: job, throttle: throttle) } catch {
+        do throws(TransferFault) { transfer = try RunningTransfer(id: id, job: job, throttle: throttle, shared) } catch
+        {
             mailbox.finish(id)
             job.continuation.resume(returning: Exchange(job.request, into: job.sink).refused(error))
             return
@@ -198,15 +205,12 @@ extension RunningTransfer: Sendable {}
         }
     }
 
-    /// libcurl is about to have that one closed.
-    func willClose(_ socket: curl_socket_t) { shared.remove(socket) }
-
     /// While it is in the multi handle, libcurl holds a reference of its own to the transfer.
     private func attach(_ transfer: RunningTransfer, _ hop: Hop) throws(TransferFault) {
         let context = unsafe Unmanaged.passRetained(transfer)
         do throws(TransferFault) {
             try unsafe transfer.easy.configure(
-                hop, options, context.toOpaque(), loop: Unmanaged.passUnretained(self).toOpaque())
+                hop, options, context.toOpaque(), connections: Unmanaged.passUnretained(shared).toOpaque())
             let code = unsafe curl_multi_add_handle(multi, transfer.easy.raw)
             guard code == CURLM_OK else {
                 throw TransferFault(.protocolViolation, "libcurl took no handle (error \(code.rawValue))")
@@ -226,7 +230,7 @@ extension RunningTransfer: Sendable {}
     private func ended(_ transfer: RunningTransfer, _ code: CURLcode) {
         let failure = code == CURLE_OK ? nil : transfer.easy.failure(code)
         let retryAfter = transfer.easy.retryAfter
-        if transfer.exchange.isMultiplexed, let socket = transfer.easy.socket { shared.add(socket) }
+        if transfer.hasOpened, transfer.exchange.isMultiplexed { shared.share(openedFor: transfer.id) }
         detach(transfer)
         conclude(transfer, failure, retryAfter)
     }

@@ -62,7 +62,7 @@ public struct Model: Sendable, Hashable {
 public struct HostSettings: Sendable, Hashable {
     /// The name of the environment variable that holds the bearer token for this host and port alone.
     public var bearerVariable: String?
-    /// Most connections to this host at once; nil for the default.
+    /// Most connections to this host at once, and most requests where small files share one; nil for no bound of its own.
     public var connections: Int?
 
     /// With neither, as for a host that the manifest does not name.

@@ -95,7 +95,7 @@ public struct TransferOutcome: Sendable {
     public var contentType: String?
     /// Up to 512 bytes of the body from its start, if the answer started there: for the diagnosis of wrong bytes.
     public var firstBytes: [UInt8]
-    /// The connection is one that several requests share at once (HTTP/2), as the last answer showed.
+    /// The connection is one that several requests share at once (HTTP/2); of all hops, where there were redirects.
     public var isMultiplexed: Bool
 
     /// All bytes arrived and there were none, unless it is said.

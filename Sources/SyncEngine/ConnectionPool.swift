@@ -150,12 +150,14 @@ final class ConnectionPool: Sendable {
     /// Gives back what ``enter(_:isSmall:)`` gave.
     func leave(_ slot: Slot?) {
         guard let slot else { return }
-        let next = state.withLock { state in
+        let going = state.withLock { state in
             count(slot, -1, &state)
-            // One has left: one can go.
-            return nextWaiter(&state)
+            var going: [(Waiter, Slot)] = []
+            // Where one like it goes there is room for no other, and the rest need not be asked.
+            while going.last?.1 != slot, let next = nextWaiter(&state) { going.append(next) }
+            return going
         }
-        if let (waiter, slot) = next { waiter.continuation.resume(returning: slot) }
+        for (waiter, slot) in going { waiter.continuation.resume(returning: slot) }
     }
 
     /// A small file was answered: whether others may share the connection.

@@ -79,7 +79,7 @@ extension AcceptanceTests {
                 let digests = try packages.map { try Payload.sha256(ofFile: $0) }
                 #expect(digests[0] == digests[1])
                 let depends = try Tool.run("dpkg-deb", ["--field", packages[0], "Depends"])
-                for name in ["libc6", "libcurl", "libssl", "libyaml-0-2", "ca-certificates"] {
+                for name in ["libc6", "libcurl", "libssl", "libyaml-0-2", "libmimalloc", "ca-certificates"] {
                     #expect(depends.contains(name), "\(depends)")
                 }
                 let contents = try Tool.run("dpkg-deb", ["--contents", packages[0]])

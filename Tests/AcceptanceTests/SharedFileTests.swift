@@ -38,7 +38,7 @@ extension AcceptanceTests {
                 try world.expectInPlace(document, "m/one")
                 #expect(try server.requests().count > 1)
                 // Once for each 8 MiB or a block more, whichever parts they are of.
-                let calls = readText(trace).split(separator: "\n").count { $0.contains("sync_file_range(") }
+                let calls = readText(trace).split(separator: "\n").count { $0.contains(", SYNC_FILE_RANGE_WRITE)") }
                 #expect((8...10).contains(calls), "\(calls)")
             }
         }

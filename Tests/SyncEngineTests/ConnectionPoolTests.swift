@@ -75,6 +75,18 @@ import Testing
         for task in waiting { #expect(try await task.value?.isStream == true) }
     }
 
+    @Test func whereASmallFileGoesOverASharedConnectionALargeOneHasTheConnection() async throws {
+        let pool = try pool(1, ["small.example": 1])
+        let (small, other) = (try source("small.example"), try source("other.example"))
+        let first = try await pool.enter(small.host, isSmall: true)
+        let next = Task.immediate { try await pool.enter(small.host, isSmall: true) }
+        let large = Task.immediate { try await pool.enter(other.host) }
+        pool.didAnswer(small.host, isMultiplexed: true)
+        pool.leave(first)
+        #expect(try await next.value?.isStream == true)
+        #expect(try await large.value?.isStream == false)
+    }
+
     @Test func theBoundOfAHostIsOfRequestsToo() async throws {
         let pool = try pool(10, ["small.example": 2])
         let small = try source("small.example")

@@ -84,7 +84,7 @@ final class GroupCommit: Sendable {
 
     private var threads: BlockingPool {
         pool.withLock { pool in
-            let started = pool ?? BlockingPool(name: "commit", threads: Self.mostAtWork, niceness: 10)
+            let started = pool ?? BlockingPool(name: "commit", threads: Self.mostAtWork, niceness: 19)
             pool = started
             return started
         }

@@ -110,7 +110,8 @@ public struct ModelManager: Sendable {
         defer { store.endUse() }
         let manifest = prune ? try await pruned(manifest, in: store) : manifest
         let transport = try configuration.makeTransport(hosts: manifest.hosts)
-        let thread = TaskThread(name: "engine")
+        // As the receiving thread has: else each answer to a small file takes the core from it.
+        let thread = TaskThread(name: "engine", niceness: 10)
         defer {
             transport.shutDown()
             thread.shutDown()

@@ -20,11 +20,11 @@ public final class TaskThread: TaskExecutor {
     private let queue: Monitor<Queue>
     private let thread: WorkerThread
 
-    /// Starts the thread at once.
-    public init(name: String) {
+    /// Starts the thread at once; `niceness` is ``WorkerThread``'s.
+    public init(name: String, niceness: Int32 = 0) {
         let queue = Monitor(Queue())
         self.queue = queue
-        thread = WorkerThread(name: name) {
+        thread = WorkerThread(name: name, niceness: niceness) {
             while true {
                 let next = queue.wait { queue -> [Job]? in
                     queue.isIdle = queue.jobs.isEmpty

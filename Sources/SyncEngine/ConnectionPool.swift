@@ -293,7 +293,7 @@ final class ConnectionPool: Sendable {
                 return false
             }
             var policy =
-                host.policy ?? ConnectionPolicy(bound: min(host.bound ?? bound, bound), start: max(1, host.active))
+                host.policy ?? ConnectionPolicy(bound: min(host.bound ?? bound, bound), start: host.active)
             policy.observe(bytes: host.bytes, seconds: seconds, active: host.active)
             (host.policy, host.lookedAt, host.bytes) = (policy, now, 0)
             return true

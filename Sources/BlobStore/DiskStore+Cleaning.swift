@@ -197,11 +197,15 @@ private struct Sweeper {
         }
         // A journal goes with its partial; one that has none is of no use.
         let isOrphan = name.hasSuffix(".json") && (try? partial.status(name.dropLast(5) + ".part")) == nil
-        // Of a store where locks do nothing.
-        let isOwned = name.hasSuffix(".part") && rule.isOld(status.modified.seconds, orElse: GarbageRule.partialSeconds)
-        guard isOrphan || isOwned || ["view-", "adopt-"].contains(where: name.hasPrefix) || Self.isTemporary(name)
+        // Its name is known to its writer alone, who is dead where the store's lock says so: nobody will go on with it.
+        let age = store.owner.isEmpty ? 0 : GarbageRule.partialSeconds
+        let isPassing = name.hasSuffix(".part") && rule.isOld(status.modified.seconds, orElse: age)
+        guard isOrphan || isPassing || ["view-", "adopt-"].contains(where: name.hasPrefix) || Self.isTemporary(name)
         else { return }
-        if !isDryRun { try partial.removeFile(name) }
+        if !isDryRun {
+            if isPassing { try? partial.removeFile(name.dropLast(5) + ".json") }
+            try partial.removeFile(name)
+        }
         tell(name, status)
     }
 

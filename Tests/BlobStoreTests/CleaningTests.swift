@@ -106,6 +106,20 @@ struct CleaningTests {
         }
     }
 
+    /// A kill while a small file is written leaves it under a name that no other process will ever ask for.
+    @Test func whatAKilledWriterLeftGoesAtOnceButNotBeforeItIsAsOldAsSaid() async throws {
+        try await withModels { world, store in
+            let digest = try Sample(9, seed: 9).digest
+            for end in ["part", "json"] {
+                try world.folder.write("torn", to: "store/partial/\(digest).b0aeb2f701c9def3.\(end)")
+            }
+            #expect(try await store.collectGarbage(rule(Self.day), isDryRun: false).partials.isEmpty)
+            #expect(try await store.collectGarbage(rule(), isDryRun: true).partials.count == 1)
+            #expect(try await store.collectGarbage(rule(), isDryRun: false).partials.count == 1)
+            #expect(tree("\(store.path)/partial").isEmpty, world.dump)
+        }
+    }
+
     @Test func whatCrashesLeftGoesUnlessItHoldsSomebodysFile() async throws {
         try await withModels { world, store in
             let partial = "\(store.path)/partial"

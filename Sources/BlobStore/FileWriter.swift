@@ -19,7 +19,7 @@ final class WriteService: Sendable {
     /// Runs work on one of the threads.
     fileprivate func submit(_ work: @escaping @Sendable () -> Void) {
         let pool = pool.withLock { pool in
-            let started = pool ?? BlockingPool(name: "write", threads: 2, niceness: 10)
+            let started = pool ?? BlockingPool(name: "write", threads: 2, niceness: 10, steppingAsideFor: .process)
             pool = started
             return started
         }

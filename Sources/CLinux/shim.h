@@ -31,6 +31,23 @@ extern int syncfs(int descriptor);
 // pthread_setname_np(3)
 extern int pthread_setname_np(pthread_t thread, const char *_Nonnull name);
 
+// sched_getaffinity(2) and sched_setaffinity(2), the system calls: one bit a core, and the first tells the bytes that it wrote.
+static inline long modelsync_get_affinity(pid_t thread, size_t bytes, unsigned long *_Nonnull mask) {
+    return syscall(SYS_sched_getaffinity, thread, bytes, mask);
+}
+static inline long modelsync_set_affinity(pid_t thread, size_t bytes, const unsigned long *_Nonnull mask) {
+    return syscall(SYS_sched_setaffinity, thread, bytes, mask);
+}
+
+// getcpu(2): the core that the caller is on, or -1
+static inline int modelsync_current_core(void) {
+    unsigned int core;
+    return syscall(SYS_getcpu, &core, NULL, NULL) == 0 ? (int)core : -1;
+}
+
+// gettid(2)
+static inline pid_t modelsync_thread_id(void) { return (pid_t)syscall(SYS_gettid); }
+
 // openat2(2), of a file to read below a folder: with no symbolic link and no `..` on the way, and with its time of last
 // access left alone (O_NOATIME, for owners).
 static inline int modelsync_open_below(int folder, const char *_Nonnull path, int flags) {

@@ -77,7 +77,9 @@ public final class CurlTransport: Transferring, Sendable {
         self.mailbox = mailbox
         // Where cores are short the hashing, which takes longer than anything else, goes first, and the network waits: a
         // single file of 4 GiB came 5 to 7% sooner.
-        thread = WorkerThread(name: "curl", niceness: 10) { [options] in TransferLoop(multi, mailbox, options).run() }
+        thread = WorkerThread(name: "curl", niceness: 10, steppingAsideFor: .process) { [options] in
+            TransferLoop(multi, mailbox, options).run()
+        }
         files = LocalFileTransport()
     }
 

@@ -14,12 +14,14 @@ public final class BlockingPool: Sendable {
     private let queue: Monitor<Queue>
     private let threads: [WorkerThread]
 
-    /// Starts `count` threads at once; debuggers show them as `name-0`, `name-1` and so on.
-    public init(name: String, threads count: Int, niceness: Int32 = 0) {
+    /// Starts `count` threads at once; debuggers show them as `name-0`, `name-1` and so on. The rest is ``WorkerThread``'s.
+    public init(
+        name: String, threads count: Int, niceness: Int32 = 0, steppingAsideFor quiet: QuietCore? = nil
+    ) {
         let queue = Monitor(Queue())
         self.queue = queue
         threads = (0..<count).map { index in
-            WorkerThread(name: "\(name)-\(index)", niceness: niceness) {
+            WorkerThread(name: "\(name)-\(index)", niceness: niceness, steppingAsideFor: quiet) {
                 while let job = queue.wait(until: { $0.take() }) { job() }
             }
         }

@@ -9,11 +9,13 @@ public final class WorkerThread: Sendable {
     private final class Start {
         let name: String
         let niceness: Int32
+        let quiet: QuietCore?
         let body: @Sendable () -> Void
 
-        init(_ name: String, _ niceness: Int32, _ body: @escaping @Sendable () -> Void) {
+        init(_ name: String, _ niceness: Int32, _ quiet: QuietCore?, _ body: @escaping @Sendable () -> Void) {
             self.name = name
             self.niceness = niceness
+            self.quiet = quiet
             self.body = body
         }
     }
@@ -23,10 +25,14 @@ public final class WorkerThread: Sendable {
     /// - Parameters:
     ///   - name: for debuggers; the kernel keeps 15 bytes of it.
     ///   - niceness: how far it steps back behind the program's other threads where cores are short: 0 to 19 (nice(2)).
+    ///   - quiet: the thread leaves the cores that others claim of it, and starts no thread that lives long.
     ///   - body: runs on the thread; it must end for ``join()`` to return.
-    public init(name: String, niceness: Int32 = 0, body: @escaping @Sendable () -> Void) {
+    public init(
+        name: String, niceness: Int32 = 0, steppingAsideFor quiet: QuietCore? = nil,
+        body: @escaping @Sendable () -> Void
+    ) {
         var thread = pthread_t()
-        let start = unsafe Unmanaged.passRetained(Start(name, niceness, body))
+        let start = unsafe Unmanaged.passRetained(Start(name, niceness, quiet, body))
         let code = unsafe pthread_create(
             &thread, nil,
             { context in
@@ -36,7 +42,9 @@ public final class WorkerThread: Sendable {
                 _ = unsafe pthread_setname_np(pthread_self(), String(start.name.prefix(15)))
                 // On Linux it is the calling thread's alone (setpriority(2), C library/kernel differences).
                 if start.niceness > 0 { _ = setpriority(modelsync_PRIO_PROCESS, 0, start.niceness) }
+                start.quiet?.join()
                 start.body()
+                start.quiet?.leave()
                 return nil
             }, start.toOpaque())
         // EAGAIN (no room for a thread) leaves nothing that could work: every caller needs its thread.

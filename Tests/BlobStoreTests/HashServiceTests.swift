@@ -40,6 +40,34 @@ struct HashServiceTests {
         }
     }
 
+    /// What one thread can't keep up with has its core to itself, and gives it back.
+    @Test(.enabled(if: ProcessInfo.processInfo.activeProcessorCount > 1, "needs two cores"))
+    func whoReceivesLeavesTheCoreToAStreamThatIsFarBehind() async throws {
+        try await TemporaryFolder.with { folder in
+            let path = try folder.write([], to: "file")
+            let (behind, length) = (HashStream.pressingBytes, HashStream.pressingBytes + HashStream.patientBytes)
+            try FileHandle(forWritingTo: URL(filePath: path)).truncate(atOffset: UInt64(length))
+            let quiet = QuietCore()
+            let receiving = BlockingPool(name: "receiving", threads: 1, steppingAsideFor: quiet)
+            await receiving.run {}
+            let all = coresAllowed(toThread: "receiving-0")
+            let seen = Mutex<[Int]>([])
+            do {
+                let service = HashService(threads: 1, quiet: quiet)
+                defer { withExtendedLifetime(service) {} }
+                let stream = service.stream(try OpenFile.read(path)) { _ in
+                    seen.withLock { $0.append(coresAllowed(toThread: "receiving-0").count) }
+                }
+                stream.advance(to: behind)
+                _ = try await stream.digest(of: length)
+            }
+            #expect(seen.withLock { $0.first } == all.count - 1)
+            // Its threads have ended.
+            #expect(coresAllowed(toThread: "receiving-0") == all)
+            receiving.shutDown()
+        }
+    }
+
     @Test func aStreamThatNobodyAdvancedIsHashedAtOnce() async throws {
         try await TemporaryFolder.with { folder in
             let bytes = Payload.bytes(Self.slice * 2 + 5, seed: 1)

@@ -12,12 +12,17 @@ final class HashService: Sendable {
     private let queue: HashQueue
     private let count: Int
     private let schedule: @Sendable () -> HashSchedule
+    private let quiet: QuietCore
     private let threads = Mutex<[WorkerThread]>([])
 
     /// Starts nothing yet: most runs find that there is nothing to hash, and timing the kernels would be their longest part.
-    init(threads count: Int, schedule: @escaping @autoclosure @Sendable () -> HashSchedule = .measured) {
+    init(
+        threads count: Int, quiet: QuietCore = .process,
+        schedule: @escaping @autoclosure @Sendable () -> HashSchedule = .measured
+    ) {
         self.count = max(1, count)
         self.schedule = schedule
+        self.quiet = quiet
         queue = HashQueue(threads: self.count)
     }
 
@@ -44,8 +49,8 @@ final class HashService: Sendable {
             let schedule = schedule()
             queue.setWidth(schedule.width)
             threads = (0..<count).map { index in
-                WorkerThread(name: "hash-\(index)") { [queue] in
-                    var worker = HashWorker(thread: index, queue: queue, schedule: schedule)
+                WorkerThread(name: "hash-\(index)") { [queue, quiet] in
+                    var worker = HashWorker(thread: index, queue: queue, schedule: schedule, quiet: quiet)
                     worker.run()
                 }
             }

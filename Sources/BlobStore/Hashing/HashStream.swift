@@ -25,6 +25,8 @@ final class HashStream: HashStreaming {
         /// Where the file ends, once that is known.
         var end: Int64?
         var pages: PageCare?
+        /// See ``HashStream/isPressing``.
+        var isPressing: Bool
     }
 
     private enum Phase {
@@ -197,7 +199,8 @@ extension HashStream {
             let start = state.hashed.byteCount
             // Whole blocks, unless it is the end.
             let upTo = state.end.map { min($0, start + Self.turnBytes) } ?? start + Self.patientBytes
-            return Turn(state: state.hashed, upTo: upTo, end: state.end, pages: state.pages)
+            return Turn(
+                state: state.hashed, upTo: upTo, end: state.end, pages: state.pages, isPressing: state.isPressing)
         }
     }
 

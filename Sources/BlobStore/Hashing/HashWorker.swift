@@ -24,15 +24,17 @@ struct HashWorker {
     private let thread: Int
     private let queue: HashQueue
     private let schedule: HashSchedule
+    private let quiet: QuietCore
     private let bank: LaneBank
     private var seats: [Seat] = []
     private var freeLanes: [Int]
     private var back: [HashStream] = []
 
-    init(thread: Int, queue: HashQueue, schedule: HashSchedule) {
+    init(thread: Int, queue: HashQueue, schedule: HashSchedule, quiet: QuietCore) {
         self.thread = thread
         self.queue = queue
         self.schedule = schedule
+        self.quiet = quiet
         bank = LaneBank(lanes: schedule.width)
         freeLanes = Array(0..<schedule.width)
     }
@@ -44,12 +46,17 @@ struct HashWorker {
             for stream in taken { seat(stream) }
             fill()
             advance()
+            // Else this thread would have a core to itself while it waits.
+            if seats.isEmpty { quiet.release() }
         }
+        quiet.release()
         for stream in seats.map(\.stream) + back { stream.cancel() }
     }
 
     private mutating func seat(_ stream: HashStream) {
         guard let turn = stream.beginTurn(), let lane = freeLanes.popLast() else { return }
+        // What one thread can't keep up with is what all wait for in the end: the others have the other cores meanwhile.
+        if turn.isPressing { quiet.claim() }
         bank.setHash(turn.state.hash, of: lane)
         seats.append(
             Seat(

@@ -16,6 +16,24 @@ final class WriteService: Sendable {
     private let pool = Mutex<BlockingPool?>(nil)
     private let waiting = Monitor(0)
 
+    /// Memory of blocks that were written, for the next ones: what one thread allocates another would free, and the allocator
+    /// keeps that for a while before it serves again.
+    private let spare = Mutex<[[UInt8]]>([])
+
+    /// An empty block, with room for all that one has.
+    fileprivate func block() -> [UInt8] {
+        var block = spare.withLock { $0.popLast() } ?? []
+        block.removeAll(keepingCapacity: true)
+        block.reserveCapacity(Self.blockBytes)
+        return block
+    }
+
+    /// Of a block whose bytes are written.
+    fileprivate func reuse(_ block: [UInt8]) {
+        guard block.capacity >= Self.blockBytes else { return }
+        spare.withLock { $0.append(block) }
+    }
+
     /// Runs work on one of the threads.
     fileprivate func submit(_ work: @escaping @Sendable () -> Void) {
         let pool = pool.withLock { pool in
@@ -115,7 +133,7 @@ final class FileWriter: Sendable {
                 while !rest.isEmpty {
                     let room = Self.room(at: filling.end)
                     let count = min(room, rest.byteCount)
-                    if filling.held.isEmpty { filling.held.reserveCapacity(isLast ? count : room) }
+                    if filling.held.isEmpty && !isLast { filling.held = service.block() }
                     unsafe rest.extracting(first: count).withUnsafeBytes { unsafe filling.held.append(contentsOf: $0) }
                     filling.end += Int64(count)
                     rest = rest.extracting(droppingFirst: count)
@@ -209,6 +227,7 @@ final class FileWriter: Sendable {
             }
             guard let block else { return state.notifyAll() }
             try? write(block)
+            service.reuse(block.bytes)
             service.leave(1)
         }
         service.submit { [self] in work() }

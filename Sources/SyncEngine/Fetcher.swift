@@ -19,8 +19,8 @@ struct Fetcher {
     let pool: ConnectionPool
     /// Of the files at once.
     let turns: Turns
-    /// Bytes of small files that wait to be committed and have given their turn back.
-    let held: HeldBytes
+    /// Bytes of files that wait in memory, while they come and until they are committed.
+    let held: Turns
 
     /// What one fetch is about, for messages.
     struct Job: Sendable {
@@ -34,10 +34,11 @@ struct Fetcher {
     /// Smaller files come over one connection each.
     private static let sharingBytes: Int64 = 16 << 20
     /// A file whose bytes wait in memory gives its turn back when they are there: the disk makes many durable at once, and the
-    /// next is fetched meanwhile. So many may wait, with so many bytes in all. Others keep their turn until they are committed,
-    /// so that hashing is never far behind.
+    /// next is fetched meanwhile. So many may wait. Others keep their turn until they are committed, so that hashing is never
+    /// far behind.
     static let mostCommits = 256
-    static let mostHeldBytes: Int64 = 16 << 20
+    /// All that files hold in memory at once.
+    static let mostHeldBytes = 16 << 20
 
     /// What one fetch has come to.
     private struct Progress {
@@ -53,8 +54,8 @@ struct Fetcher {
         var isMixed = false
         let started: Duration
         let turn: Turn
-        /// Of ``Fetcher/held``: the turn was given back for them.
-        var heldBytes: Int64 = 0
+        /// Of ``Fetcher/held``. Nobody who has it waits for a turn: those who have one may wait for this.
+        let room: Turn
         var lastOutcome = TransferOutcome()
         /// Why the last attempt was not the last.
         var lastError: SyncError?
@@ -169,7 +170,7 @@ struct Fetcher {
             policy: RetryPolicy(sources: sources, attempts: options.attempts, bytes: ingest.byteCount), file: file,
             meter: meter ?? FileMeter(job, bytes: ingest.byteCount, clock: clock, observer: observer),
             statistics: TransferStatistics(startedAt: clock.wall()), resumed: ingest.byteCount, started: started,
-            turn: turn)
+            turn: turn, room: Turn(held, weight: ingest.waitsInMemory ? Int(job.fetch.size) : 0))
         observer.observe(
             .started(model: job.model, path: job.path, size: job.fetch.size, resumedFrom: ingest.byteCount))
         if ingest.byteCount >= job.fetch.size { tellComplete(job) }
@@ -181,7 +182,7 @@ struct Fetcher {
                 guard let next = try await follow(decision, job, ingest, &progress) else {
                     return finished(nil, progress)
                 }
-                letGo(&progress)
+                progress.room.leave()
                 ingest = next
             } catch {
                 if !progress.isIngestEnded {
@@ -201,18 +202,12 @@ struct Fetcher {
 
     private func finished(_ error: SyncError?, _ progress: Progress) -> FetchOutcome {
         var progress = progress
-        letGo(&progress)
+        progress.room.leave()
         addHelp(&progress)
         var statistics = progress.statistics
         statistics.seconds = (clock.monotonic() - progress.started).seconds
         statistics.bytesResumed = error == nil ? progress.resumed : 0
         return FetchOutcome(error: error, transfer: statistics)
-    }
-
-    /// The bytes that were held are in the store by now, or dropped.
-    private func letGo(_ progress: inout Progress) {
-        held.remove(progress.heldBytes)
-        progress.heldBytes = 0
     }
 
     /// One request and, if all bytes are there, the commit.
@@ -221,7 +216,7 @@ struct Fetcher {
     private func attempt(
         _ job: Job, _ ingest: any BlobIngest, _ progress: inout Progress
     ) async throws(SyncError) -> RetryPolicy.Decision? {
-        guard await progress.turn.enter() else { throw .cancelled(job.subject) }
+        guard await progress.turn.enter(), await progress.room.enter() else { throw .cancelled(job.subject) }
         let isWhole = ingest.byteCount >= job.fetch.size
         if let error = try await bring(job, ingest, &progress) {
             progress.lastError = error
@@ -229,10 +224,7 @@ struct Fetcher {
                 after: progress.lastOutcome, error, bytes: ingest.byteCount, chance: clock.chance())
         }
         addHelp(&progress)
-        if ingest.waitsInMemory, held.add(job.fetch.size) {
-            progress.heldBytes = job.fetch.size
-            progress.turn.leave()
-        }
+        if ingest.waitsInMemory { progress.turn.leave() }
         switch try await ingest.commit() {
         case .committed:
             progress.isIngestEnded = true

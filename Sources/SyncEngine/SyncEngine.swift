@@ -56,7 +56,7 @@ public struct SyncEngine: Sendable {
             bound: options.connections, hosts: plan.manifest.hosts, failedBefore: failedBefore, clock: clock)
         let fetcher = Fetcher(
             store: store, transport: transport, clock: clock, options: options, observer: observer, pool: pool,
-            turns: Turns(options.jobs), held: HeldBytes(most: Fetcher.mostHeldBytes))
+            turns: Turns(options.jobs), held: Turns(Fetcher.mostHeldBytes))
         let executor = Executor(
             plan: plan, store: store, fetcher: fetcher, options: options, observer: observer, control: control)
         // Else each step of each file would wake a thread of the shared pool.

@@ -30,6 +30,26 @@ import Testing
         #expect(world.transport.recording.requests.count == 2)
     }
 
+    /// Their turns would allow all of them.
+    @Test func filesThatWaitInMemoryHaveSoManyBytesAtOnceAndNoMore() async throws {
+        let world = World(waitsInMemory: true)
+        let contents = (0..<5).map { [UInt8](repeating: $0, count: Fetcher.mostHeldBytes / 2 - 1) }
+        let files = try contents.enumerated().map { try world.file("f\($0)", $1) }
+        for (file, content) in zip(files, contents) {
+            world.transport.script(file.sources[0], [.file(content).hanging()])
+        }
+        let one = try model("one", files)
+        let running = Task { [world] in try await world.apply(one) }
+        for done in 0..<5 {
+            let hanging = min(2, 5 - done)
+            await world.transport.wait { $0.hanging == hanging && $0.requests.count == done + hanging }
+            world.transport.releaseOne()
+        }
+        let run = try await running.value
+        #expect(run.results.allSatisfy { $0.outcome == .downloaded })
+        #expect(world.transport.recording.mostAtOnce == 2)
+    }
+
     @Test(arguments: [1, 3, 16])
     func theBoundIsNeverExceeded(jobs: Int) async throws {
         var world = World()

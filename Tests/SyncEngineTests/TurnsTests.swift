@@ -61,10 +61,27 @@ import Testing
         #expect(await !waiting.value)
     }
 
-    @Test func bytesAreHeldUpToTheirBound() {
-        let held = HeldBytes(most: 10)
-        #expect(held.add(6) && held.add(4) && held.add(0) && !held.add(1))
-        held.remove(4)
-        #expect(!held.add(5) && held.add(4))
+    @Test func whoIsHeavyIsNotPassedByAndDoesNotHoldUpOthersOnceCancelled() {
+        var queue = TurnQueue<String>(10)
+        let ids = (0..<4).map { _ in queue.newID() }
+        #expect(queue.ask(ids[0], 6, "first") == true)
+        #expect(queue.ask(ids[1], 5, "heavy") == nil)
+        #expect(queue.ask(ids[2], 1, "light") == nil)
+        let cancelled = queue.cancel(ids[1])
+        #expect(cancelled.0 == "heavy" && cancelled.next == ["light"])
+        #expect(queue.ask(ids[3], 5, "last") == nil)
+        #expect(queue.giveBack(1) == [])
+        #expect(queue.giveBack(1) == ["last"])
+        // Too late: it has its turn.
+        let late = queue.cancel(ids[3])
+        #expect(late.0 == nil && late.next.isEmpty)
+    }
+
+    @Test func moreThanThereIsIsAllAndNothingIsNotWaitedFor() async {
+        let turns = Turns(10)
+        #expect(await turns.enter(11))
+        #expect(await turns.enter(0))
+        turns.leave(11)
+        #expect(await turns.enter(10))
     }
 }

@@ -16,9 +16,10 @@ struct World: Sendable {
 
     init(
         bytesFree: Int64 = 1 << 50, sliceBytes: Int = 1 << 16, time: ManualClock = ManualClock(),
-        perSlice: Duration = .zero, onEvent: @escaping @Sendable (SyncEvent) -> Void = { _ in }
+        perSlice: Duration = .zero, waitsInMemory: Bool = false,
+        onEvent: @escaping @Sendable (SyncEvent) -> Void = { _ in }
     ) {
-        store = InMemoryStore(bytesFree: bytesFree)
+        store = InMemoryStore(bytesFree: bytesFree, waitsInMemory: waitsInMemory)
         transport = ScriptedTransport(sliceBytes: sliceBytes) { if perSlice > .zero { time.advance(perSlice) } }
         self.time = time
         log = EventLog(onEvent: onEvent)

@@ -210,6 +210,8 @@ private final class InMemoryIngest: BlobIngest {
         own = Own()
     }
 
+    var waitsInMemory: Bool { store.waitsInMemory }
+
     var byteCount: Int64 { store.state.withLock { Int64($0.partials[digest]?.bytes.count ?? 0) } }
 
     var missing: [Range<Int64>] { ByteRanges(0..<byteCount).missing(of: size) }

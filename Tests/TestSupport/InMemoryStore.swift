@@ -36,12 +36,15 @@ public final class InMemoryStore: ModelStoring {
     }
 
     public let path: String
+    /// Whether the bytes of a file wait in memory until they are committed: what the ingests say of themselves.
+    public let waitsInMemory: Bool
     let state: Mutex<State>
     let failed = Mutex<Set<HostKey>>([])
 
     /// - Parameter path: what the store says that its folder is; nothing is made there.
-    public init(path: String = "/in-memory-store", bytesFree: Int64 = 1 << 50) {
+    public init(path: String = "/in-memory-store", bytesFree: Int64 = 1 << 50, waitsInMemory: Bool = false) {
         self.path = path
+        self.waitsInMemory = waitsInMemory
         state = Mutex(State(bytesFree: bytesFree))
     }
 

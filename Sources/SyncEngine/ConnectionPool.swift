@@ -13,6 +13,8 @@ final class ConnectionPool: Sendable {
     }
 
     private static let lookSeconds = 0.1
+    /// After a connection that failed: a host that refuses one would else be asked for another at each look.
+    private static let calmTime = Duration.seconds(1)
     private static let memoryLooks = 2
     /// A file that the connections it has will bring in less time gets no more: what is on its way already would come twice.
     private static let worthwhileSeconds = 1.0
@@ -38,8 +40,12 @@ final class ConnectionPool: Sendable {
         var lookedAt: Duration?
         /// Nothing is asked of it before.
         var heldUntil = Duration.zero
+        /// No connection beyond what a file needs is made before.
+        var calmUntil = Duration.zero
         /// It failed: others are asked first, and it is given no connection beyond what a file needs.
         var isDropped = false
+
+        func mayGrow(_ now: Duration) -> Bool { !isDropped && heldUntil <= now && calmUntil <= now }
     }
 
     private struct Waiter {
@@ -222,6 +228,17 @@ final class ConnectionPool: Sendable {
         }
     }
 
+    /// A connection beyond what a file needs failed: for a moment no other is made. One that was refused (`isRefusal`) may have
+    /// been one too many.
+    func calm(_ key: HostKey?, isRefusal: Bool) {
+        guard let key else { return }
+        let until = clock.monotonic() + Self.calmTime
+        state.withLock { state in
+            state.hosts[key]?.calmUntil = until
+            if isRefusal { state.hosts[key]?.policy?.yield() }
+        }
+    }
+
     /// The host failed for good: the others are asked first from now on.
     func drop(_ source: SourceURL, because error: SyncError) {
         guard let key = source.host else { return }
@@ -308,7 +325,7 @@ final class ConnectionPool: Sendable {
         let slot: Slot? = state.withLock { state in
             let able = file.hosts.filter { host in
                 guard let known = state.hosts[host] else { return false }
-                return !known.isDropped && known.heldUntil <= now && !file.hasDropped(host)
+                return known.mayGrow(now) && !file.hasDropped(host)
             }
             for host in able { if let slot = take(host, &state) { return slot } }
             return nil
@@ -328,14 +345,14 @@ final class ConnectionPool: Sendable {
             // One for each mirror that has none: how fast it is shows then.
             for file in worthwhile {
                 for other in file.hosts where other != key && !file.hasDropped(other) {
-                    if let found = state.hosts[other], found.active > 0 || found.isDropped { continue }
+                    if let found = state.hosts[other], found.active > 0 || !found.mayGrow(now) { continue }
                     guard let slot = take(other, &state) else { continue }
                     wishes.append((file, slot))
                 }
             }
             let files = worthwhile.filter { $0.hosts.contains(key) && !$0.hasDropped(key) }
                 .sorted { $0.missingBytes > $1.missingBytes }
-            guard !files.isEmpty, !host.isDropped else { return wishes }
+            guard !files.isEmpty, host.mayGrow(now) else { return wishes }
             var next = 0
             while let host = state.hosts[key], host.active < target, let slot = take(key, &state) {
                 wishes.append((files[next % files.count], slot))

@@ -129,6 +129,7 @@ final class FileSink: TransferSink {
             if let segment = state.withLock({ $0.segment }) { try segment.write(mine) } else { try ingest.write(mine) }
             meter.add(count)
             pool.didReceive(count, from: host)
+            if isHelper { file.didBring(source) }
         }
         let mustEnd = state.withLock { state in
             state.taken += Int64(count)
@@ -172,7 +173,7 @@ struct Helper {
             attempt.bytes += outcome.bytes
             attempt.httpStatus = outcome.httpStatus
             attempt.error = outcome.error
-            if let error = outcome.error { giveUp(source, error, outcome) }
+            if let error = outcome.error { giveUp(source, error, outcome, begun) }
         } while attempt.error == nil && !Task.isCancelled && fetcher.pool.mayStay(slot, for: file, isNew: isCut)
         attempt.seconds = (fetcher.clock.monotonic() - started).seconds
         // Whoever was no longer needed did not fail.
@@ -199,10 +200,14 @@ struct Helper {
         return (outcome, isCut)
     }
 
-    /// The first connection finds out what to make of it: it asks the same source by the rules of retries.
-    private func giveUp(_ source: SourceURL, _ error: SyncError, _ outcome: TransferOutcome) {
+    /// Of a source that is given up, the first connection finds out what to make: it asks it by the rules of retries.
+    private func giveUp(_ source: SourceURL, _ error: SyncError, _ outcome: TransferOutcome, _ begun: Duration) {
         if error.code == .cancelled || Task.isCancelled { return }
         if let delay = outcome.retryAfter { return fetcher.pool.hold(source.host, for: delay) }
+        if error.isRetryable, !outcome.mustRestart {
+            fetcher.pool.calm(source.host, isRefusal: outcome.bytes == 0)
+            if outcome.bytes > 0 || !file.didFail(source, begun, now: fetcher.clock.monotonic()) { return }
+        }
         file.drop(source)
         guard error.code.rawValue.hasPrefix("network") else { return }
         fetcher.pool.drop(source, because: error)

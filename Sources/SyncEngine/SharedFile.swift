@@ -9,6 +9,8 @@ final class SharedFile: Sendable {
         /// Of the version that each source sends.
         var validators: [SourceURL: Validator] = [:]
         var dropped: Set<SourceURL> = []
+        /// How often in a row helpers asked each source and got no byte, and when this was last counted.
+        var failures: [SourceURL: (count: Int, at: Duration)] = [:]
         /// What helpers brought, by source.
         var helped: [SourceURL: Int64] = [:]
         var attempts: [TransferAttempt] = []
@@ -28,6 +30,9 @@ final class SharedFile: Sendable {
             return lost.compactMap { requests.removeValue(forKey: $0) }
         }
     }
+
+    /// So many failures of helpers in a row, with no byte between, and the source is given up.
+    private static let mostFailures = 3
 
     /// Connections that it is to have; none for a file that is always alone.
     let wishes: AsyncStream<ConnectionPool.Slot>?
@@ -201,6 +206,22 @@ final class SharedFile: Sendable {
     func hasDropped(_ host: HostKey) -> Bool { source(of: host) == nil }
 
     func drop(_ source: SourceURL) { state.withLock { _ = $0.dropped.insert(source) } }
+
+    /// A helper's request that had begun then brought nothing. Those that were under way together have failed once.
+    ///
+    /// - Returns: whether that was once too often.
+    func didFail(_ source: SourceURL, _ begun: Duration, now: Duration) -> Bool {
+        state.withLock { state in
+            let last = state.failures[source]
+            if let last, begun < last.at { return false }
+            let count = (last?.count ?? 0) + 1
+            state.failures[source] = (count, now)
+            return count >= Self.mostFailures
+        }
+    }
+
+    /// A helper has bytes of the source.
+    func didBring(_ source: SourceURL) { state.withLock { if !$0.failures.isEmpty { $0.failures[source] = nil } } }
 
     func validator(for source: SourceURL) -> Validator? { state.withLock { $0.validators[source] } }
 

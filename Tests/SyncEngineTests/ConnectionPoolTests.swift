@@ -171,4 +171,37 @@ import Testing
         let slots = await granted(file)
         #expect(slots == 1)
     }
+
+    @Test func afterAConnectionThatFailedTheHostIsLeftAloneForAMoment() async throws {
+        let pool = try pool(8)
+        let file = try shared(["one.example"])
+        let one = try source("one.example")
+        _ = try await pool.enter(one.host)
+        pool.calm(one.host, isRefusal: true)
+        pool.offer(file)
+        time.advance(.milliseconds(999))
+        pool.offer(file)
+        time.advance(.milliseconds(1))
+        pool.offer(file)
+        file.end()
+        let slots = await granted(file)
+        #expect(slots == 1)
+    }
+
+    @Test func aMirrorThatAskedForAPauseGetsNoConnectionForASharedFile() async throws {
+        let pool = try pool(32)
+        let file = try shared(["one.example", "two.example"])
+        let (one, two) = (try source("one.example"), try source("two.example"))
+        pool.join(file)
+        _ = file.claim(isFirst: true)
+        _ = try await pool.enter(one.host)
+        pool.leave(try await pool.enter(two.host))
+        pool.hold(two.host, for: .seconds(3600))
+        for _ in 0..<20 {
+            time.advance(.milliseconds(110))
+            pool.didReceive(1_000_000, from: one.host)
+        }
+        file.end()
+        for await slot in file.wishes ?? AsyncStream(unfolding: { nil }) { #expect(slot.host == one.host) }
+    }
 }

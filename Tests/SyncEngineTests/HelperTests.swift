@@ -1,0 +1,143 @@
+import SyncDomain
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import SyncEngine
+
+/// What becomes of a file's other connections, and of their source, when one of them fails.
+@Suite(.timeLimit(.minutes(1))) struct HelperTests {
+    private static let content = bytes(8 << 20, 5)
+    private static let lost = ScriptedTransport.Answer.file(content).cut(at: 0)
+
+    private let world = World()
+    private let pool: ConnectionPool
+    private let file: SharedFile
+    private let ingest = PartsIngest(size: 8 << 20)
+    private let source: SourceURL
+    private let mirror: SourceURL
+
+    init() throws {
+        source = try SourceURL("https://one.example/f")
+        mirror = try SourceURL("https://two.example/f")
+        pool = ConnectionPool(bound: 32, hosts: [:], clock: world.time.clock)
+        file = SharedFile(size: 8 << 20, missing: [0..<8 << 20], sources: [source, mirror], isAlone: false)
+    }
+
+    /// One helper from its beginning to its end.
+    private func help(from source: SourceURL? = nil) async throws {
+        let slot = try #require(try await pool.enter((source ?? self.source).host))
+        let fetch = PlannedFetch(sha256: try digest(1), size: 8 << 20, sources: [self.source, mirror], item: 0)
+        let job = Fetcher.Job(fetch: fetch, model: "m", path: "f")
+        let fetcher = Fetcher(
+            store: world.store, transport: world.transport, clock: world.time.clock, options: RunOptions(),
+            observer: world.log, pool: pool, turns: Turns(1), held: HeldBytes(most: 0))
+        let meter = FileMeter(job, bytes: 0, clock: world.time.clock, observer: world.log)
+        await Helper(fetcher: fetcher, job: job, ingest: ingest, file: file, meter: meter).run(slot)
+        // Its slot is free again, and what it did not bring.
+        #expect(file.claim(isFirst: true).map { file.release($0) } == false)
+    }
+
+    private var hasSource: Bool { source.host.map { file.source(of: $0) } == source }
+
+    @Test func aConnectionThatIsLostAfterBytesCostsNothingElse() async throws {
+        world.transport.script(source, [.file(Self.content).cut(at: 1000)])
+        for round in 1...5 {
+            try await help()
+            #expect(hasSource && pool.failed.isEmpty)
+            #expect(file.missingBytes == 8 << 20 - Int64(1000 * round))
+        }
+        #expect(file.takeHelp().attempts.map { $0.error?.code } == Array(repeating: .networkInterrupted, count: 5))
+    }
+
+    @Test func afterThreeFailuresInARowWithoutAByteTheHostIsAskedLast() async throws {
+        world.transport.script(source, [Self.lost, Self.lost, .file(Self.content).cut(at: 1), Self.lost])
+        for _ in 1...5 {
+            try await help()
+            #expect(hasSource && pool.failed.isEmpty)
+        }
+        try await help()
+        #expect(!hasSource)
+        #expect(pool.failed == Set([source.host].compactMap(\.self)))
+    }
+
+    @Test func aHostThatIsBusyOnceKeepsItsPlace() async throws {
+        world.transport.script(source, [.failure(.httpStatus, status: 503, isRetryable: true)])
+        for _ in 1...2 {
+            try await help()
+            #expect(hasSource)
+        }
+        try await help()
+        // It answers: other files may still have it.
+        #expect(!hasSource && pool.failed.isEmpty)
+    }
+
+    @Test func whatFailsTogetherHasFailedOnce() async throws {
+        world.transport.script(source, [Self.lost.hanging()])
+        try await withThrowingTaskGroup { group in
+            for _ in 1...4 { group.addTask { try await help() } }
+            await world.transport.wait { $0.hanging == 4 }
+            world.time.advance(.seconds(1))
+            world.transport.release()
+            try await group.waitForAll()
+        }
+        #expect(hasSource && pool.failed.isEmpty)
+    }
+
+    @Test func whatCanNotGetBetterIsGivenUpAtOnce() async throws {
+        world.transport.script(source, [.failure(.networkTLS)])
+        try await help()
+        #expect(!hasSource)
+        #expect(pool.failed == Set([source.host].compactMap(\.self)))
+    }
+
+    @Test func aPartThatCanNotBeContinuedIsLeftToTheFirstConnection() async throws {
+        world.transport.script(source, [.failure(.protocolViolation, isRetryable: true, mustRestart: true)])
+        try await help()
+        #expect(!hasSource && pool.failed.isEmpty)
+    }
+}
+
+/// Counts the parts of a file, and takes them anywhere.
+private final class PartsIngest: BlobIngest {
+    private let size: Int64
+    private let ranges = Mutex(ByteRanges())
+
+    init(size: Int64) { self.size = size }
+
+    var byteCount: Int64 { ranges.withLock { $0.count } }
+    var missing: [Range<Int64>] { ranges.withLock { $0.missing(of: size) } }
+    func validator(for source: SourceURL) -> Validator? { nil }
+    func expect(from source: SourceURL) {}
+    func segment(at offset: Int64) throws(SyncError) -> (any BlobSegment)? { Segment(self, offset) }
+    func begin(at offset: Int64, validator: Validator?) throws(SyncError) {}
+    func write(_ bytes: RawSpan) throws(SyncError) { insert(bytes.byteCount, at: ranges.withLock { $0.frontier }) }
+    func restart() throws(SyncError) { ranges.withLock { $0 = ByteRanges() } }
+    func commit() async throws(SyncError) -> CommitResult { .committed }
+    func keepUnreferenced(as digest: SHA256Digest) async throws(SyncError) {}
+    func close() {}
+
+    private func insert(_ count: Int, at offset: Int64) {
+        ranges.withLock { $0.insert(offset..<offset + Int64(count)) }
+    }
+
+    private final class Segment: BlobSegment {
+        private let ingest: PartsIngest
+        private let offset: Mutex<Int64>
+
+        init(_ ingest: PartsIngest, _ offset: Int64) {
+            self.ingest = ingest
+            self.offset = Mutex(offset)
+        }
+
+        func write(_ bytes: RawSpan) throws(SyncError) {
+            let start = offset.withLock { offset in
+                defer { offset += Int64(bytes.byteCount) }
+                return offset
+            }
+            ingest.insert(bytes.byteCount, at: start)
+        }
+
+        func end() {}
+    }
+}

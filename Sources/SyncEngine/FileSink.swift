@@ -203,8 +203,10 @@ struct Helper {
     /// Of a source that is given up, the first connection finds out what to make: it asks it by the rules of retries.
     private func giveUp(_ source: SourceURL, _ error: SyncError, _ outcome: TransferOutcome, _ begun: Duration) {
         if error.code == .cancelled || Task.isCancelled { return }
-        if let delay = outcome.retryAfter { return fetcher.pool.hold(source.host, for: delay) }
-        if error.isRetryable, !outcome.mustRestart {
+        if let delay = outcome.retryAfter {
+            // No helper of one file may stop the host for so long as the first connection would not wait either.
+            guard delay > RetryPolicy.longestRetryAfter else { return fetcher.pool.hold(source.host, for: delay) }
+        } else if error.isRetryable, !outcome.mustRestart {
             fetcher.pool.calm(source.host, isRefusal: outcome.bytes == 0)
             if outcome.bytes > 0 || !file.didFail(source, begun, now: fetcher.clock.monotonic()) { return }
         }

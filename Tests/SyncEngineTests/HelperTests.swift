@@ -72,6 +72,22 @@ import Testing
         #expect(!hasSource && pool.failed.isEmpty)
     }
 
+    @Test func aPauseThatAHelperIsAskedForIsKept() async throws {
+        world.transport.script(
+            source, [.failure(.httpStatus, status: 503, isRetryable: true, retryAfter: RetryPolicy.longestRetryAfter)])
+        try await help()
+        #expect(hasSource && pool.isHeld(source.host))
+    }
+
+    /// Whether to wait so long is the first connection's to decide, which may ask others.
+    @Test func aPauseThatIsTooLongLeavesTheSourceToTheFirstConnection() async throws {
+        world.transport.script(
+            source, [.failure(.httpStatus, status: 503, isRetryable: true, retryAfter: .seconds(3600))])
+        try await help()
+        #expect(!pool.isHeld(source.host))
+        #expect(!hasSource && pool.failed.isEmpty)
+    }
+
     @Test func whatFailsTogetherHasFailedOnce() async throws {
         world.transport.script(source, [Self.lost.hanging()])
         try await withThrowingTaskGroup { group in

@@ -101,22 +101,37 @@ final class ConnectionPool: Sendable {
     func enter(_ key: HostKey?, isSmall: Bool = false) async throws -> Slot? {
         guard let key else { return nil }
         try Task.checkCancellation()
-        let (found, id): (Slot?, Int) = state.withLock { state in
+        var waitedUntil = Duration.zero
+        while true {
+            // Not with a connection, which another host may have meanwhile.
+            while let until = pause(key, after: waitedUntil) {
+                try await clock.sleep(until - clock.monotonic())
+                waitedUntil = until
+            }
+            guard let slot = await turn(key, isSmall: isSmall) else { throw CancellationError() }
+            // The pause was asked for while this waited for its turn.
+            if pause(key, after: waitedUntil) == nil { return slot }
+            leave(slot)
+        }
+    }
+
+    /// Until when the host is to be left alone; once for each pause that was asked for, whatever the clock makes of it.
+    private func pause(_ key: HostKey, after waitedUntil: Duration) -> Duration? {
+        let until = state.withLock { $0.hosts[key]?.heldUntil ?? .zero }
+        return until > max(waitedUntil, clock.monotonic()) ? until : nil
+    }
+
+    /// - Returns: what is counted now: nothing where the task was cancelled first.
+    private func turn(_ key: HostKey, isSmall: Bool) async -> Slot? {
+        let (slot, id): (Slot?, Int) = state.withLock { state in
             if let slot = take(key, isSmall: isSmall, &state) { return (slot, 0) }
             state.lastID += 1
             return (nil, state.lastID)
         }
-        var slot = found
-        if slot == nil { slot = await wait(id, for: key, isSmall: isSmall) }
-        guard let slot else { throw CancellationError() }
-        do { try await waitWhileHeld(key) } catch {
-            leave(slot)
-            throw error
-        }
-        return slot
+        if let slot { return slot }
+        return await wait(id, for: key, isSmall: isSmall)
     }
 
-    /// - Returns: what is counted now: nothing where the task was cancelled first.
     private func wait(_ id: Int, for key: HostKey, isSmall: Bool) async -> Slot? {
         defer { state.withLock { _ = $0.cancelled.remove(id) } }
         return await withTaskCancellationHandler {
@@ -138,18 +153,6 @@ final class ConnectionPool: Sendable {
                 return state.waiters.remove(at: index)
             }
             waiter?.continuation.resume(returning: nil)
-        }
-    }
-
-    private func waitWhileHeld(_ key: HostKey) async throws {
-        var waitedUntil = Duration.zero
-        while true {
-            let until = state.withLock { $0.hosts[key]?.heldUntil ?? .zero }
-            let left = until - clock.monotonic()
-            // Once for each pause that was asked for, whatever the clock makes of it.
-            if left <= .zero || until <= waitedUntil { return }
-            try await clock.sleep(left)
-            waitedUntil = until
         }
     }
 

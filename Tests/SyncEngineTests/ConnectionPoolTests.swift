@@ -116,6 +116,35 @@ import Testing
         #expect(time.sleeps.count == 1)
     }
 
+    @Test(arguments: [false, true]) func whoeverWaitsForAPauseToEndHoldsNoConnection(isLate: Bool) async throws {
+        let (sleeps, asleep) = AsyncStream<Void>.makeStream()
+        let (ends, end) = AsyncStream<Void>.makeStream()
+        var clock = time.clock
+        clock.sleep = { [time] duration in
+            asleep.yield()
+            for await _ in ends { return time.advance(duration) }
+        }
+        let pool = ConnectionPool(bound: 1, hosts: [:], clock: clock)
+        let (one, other) = (try source("one.example"), try source("other.example"))
+        pool.leave(try await pool.enter(other.host))
+        let first = try await pool.enter(one.host)
+        if isLate { pool.hold(one.host, for: .seconds(60)) }
+        // It is asked for while it waits for the connection, or before it comes.
+        let held = Task.immediate { try await pool.enter(one.host) }
+        if !isLate { pool.hold(one.host, for: .seconds(60)) }
+        pool.leave(first)
+        for await _ in sleeps { break }
+        let file = try shared(["other.example"])
+        pool.offer(file)
+        file.end()
+        let slots = await granted(file)
+        #expect(slots == 1)
+        if slots > 0 { pool.leave(ConnectionPool.Slot(host: try #require(other.host))) }
+        end.yield()
+        #expect(try await held.value?.host == one.host)
+        #expect(time.elapsed == .seconds(60))
+    }
+
     @Test func hostsThatFailedAreAskedLast() async throws {
         let pool = try pool(4)
         let sources = try ["one.example", "two.example"].map(source)

@@ -45,8 +45,6 @@ struct Fetcher {
         var policy: RetryPolicy
         var file: SharedFile
         var meter: FileMeter
-        /// Whom the last request was made of.
-        var asked: SourceURL?
         var statistics: TransferStatistics
         /// Bytes from before this run, as long as they are among those that are there.
         var resumed: Int64
@@ -295,7 +293,7 @@ struct Fetcher {
             end: claim.range.upperBound < job.fetch.size ? claim.range.upperBound : nil,
             validator: ingest.validator(for: source) ?? progress.file.validator(for: source), subject: job.subject)
         let sink = FileSink(ingest, progress.file, claim, source, host, progress.meter, pool)
-        progress.asked = source
+        progress.file.willAsk(source)
         let (startedAt, started) = (clock.wall(), clock.monotonic())
         var outcome = await ask(request, sink, progress.file, claim)
         sink.end()
@@ -386,7 +384,7 @@ struct Fetcher {
 
     /// A host that fails for this file would fail for others; a file that it does not have says nothing of it.
     private func dropHost(_ progress: Progress) {
-        guard let error = progress.lastError, let asked = progress.asked, progress.policy.sources.count > 1,
+        guard let error = progress.lastError, let asked = progress.file.asked, progress.policy.sources.count > 1,
             error.isRetryable || error.code == .digestMismatch || error.code.rawValue.hasPrefix("network")
         else { return }
         pool.drop(asked, because: error)

@@ -192,7 +192,7 @@ struct Helper {
         let isCut = sink.isDone || outcome.error?.code == .cancelled && file.wasTakenOver(claim)
         if isCut { outcome.error = nil }
         let isWhole = file.release(claim)
-        if sink.isRefused { file.refuseParts() }
+        if sink.isRefused { file.refuseParts(source) }
         outcome.bytes = sink.taken
         if outcome.error == nil && !isWhole {
             outcome.error = SyncError(.sizeMismatch, "\(job.subject): \(source.redacted) sent less than was asked for")

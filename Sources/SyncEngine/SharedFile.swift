@@ -19,6 +19,8 @@ final class SharedFile: Sendable {
         var requests: [RangeBoard.ID: @Sendable () -> Void] = [:]
         var takenOver: Set<RangeBoard.ID> = []
         var isCancelled = false
+        /// Whom the first connection asks, or asked last.
+        var asked: SourceURL?
         /// Those that have sent a part.
         var partSources: Set<SourceURL> = []
         /// For the first connection, which may be the only one that is left.
@@ -154,8 +156,13 @@ final class SharedFile: Sendable {
     /// The source has sent a part as it was asked for.
     func didSendPart(_ source: SourceURL) { state.withLock { _ = $0.partSources.insert(source) } }
 
-    /// Its source has no parts: over one connection from now on.
-    func refuseParts() { state.withLock { $0.isAlone = true } }
+    /// Whom the first connection asks, or asked last.
+    var asked: SourceURL? { state.withLock { $0.asked } }
+
+    func willAsk(_ source: SourceURL) { state.withLock { $0.asked = source } }
+
+    /// The source has no parts: if it is the one that the first connection asks, the file comes over that one from now on.
+    func refuseParts(_ source: SourceURL) { state.withLock { if $0.asked == source { $0.isAlone = true } } }
 
     /// The source sends the file from its start, to this claim alone.
     ///

@@ -107,6 +107,24 @@ import Testing
         #expect(pool.failed == Set([source.host].compactMap(\.self)))
     }
 
+    /// Only what the first connection brings can't be gone on with where its source sends the whole file alone.
+    @Test func aMirrorWithoutPartsLeavesTheOthers() async throws {
+        file.willAsk(source)
+        world.transport.script(mirror, [.whole(Self.content)])
+        _ = file.claim(isFirst: true).map { file.take($0, 1 << 20, from: source) }
+        try await help(from: mirror)
+        #expect(file.isShared && hasSource)
+        #expect(file.hasDropped(try #require(mirror.host)))
+    }
+
+    @Test func theFileComesOverOneConnectionWhereItsOwnSourceHasNoParts() async throws {
+        file.willAsk(source)
+        world.transport.script(source, [.whole(Self.content)])
+        _ = file.claim(isFirst: true)
+        try await help()
+        #expect(!file.isShared)
+    }
+
     @Test func aPartThatCanNotBeContinuedIsLeftToTheFirstConnection() async throws {
         world.transport.script(source, [.failure(.protocolViolation, isRetryable: true, mustRestart: true)])
         try await help()

@@ -77,7 +77,8 @@ import Testing
         let other = try #require(file.claim(isFirst: false))
         while file.claim(isFirst: false).map({ $0.range.upperBound < Self.size }) == true {}
         #expect(file.hasWork)
-        file.refuseParts()
+        file.willAsk(try Self.source)
+        file.refuseParts(try Self.source)
         #expect(file.claim(isFirst: true) == nil)
         let hasWaited = Mutex(false)
         // As far as it waits, before this goes on.

@@ -345,8 +345,9 @@ struct Fetcher {
         switch decision {
         case .fail(let error, let digest):
             let isKept = await keep(digest, ingest, &progress)
-            // Bytes that are known to be wrong are nothing to go on from.
-            if !isKept, error.code == .digestMismatch || progress.lastOutcome.mustRestart { try? ingest.restart() }
+            // Bytes that are known to be wrong are nothing to go on from. The error to tell may be of an earlier source's.
+            let isWrong = progress.lastError?.code == .digestMismatch
+            if !isKept, isWrong || progress.lastOutcome.mustRestart { try? ingest.restart() }
             dropHost(progress)
             throw told(error, progress)
         case .nextSource(let fromScratch, let digest):

@@ -155,6 +155,16 @@ import Testing
         try await world.expectNothingIsOpen(try model("m", [file]))
     }
 
+    @Test func goodBytesOfTheLastMirrorStayThoughAnEarlierOnesWereWrong() async throws {
+        let world = World()
+        let file = try world.file("f", Self.content, hosts: ["a.example", "b.example"])
+        world.transport.serve(file.sources[0], Self.wrong)
+        world.transport.script(file.sources[1], [.file(Self.content).cut(at: 300), .failure(.networkConnect)])
+        let error = try #require(try await world.apply(model("m", [file])).results[0].error)
+        #expect(error.code == .digestMismatch)
+        #expect(world.store.partial(file.sha256) == Array(Self.content.prefix(300)))
+    }
+
     @Test func whatWasKeptIsToldThoughALaterMirrorHasNothing() async throws {
         let world = World()
         let file = try world.file("f", Self.content, hosts: ["a.example", "b.example"])

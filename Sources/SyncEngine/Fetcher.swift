@@ -76,14 +76,15 @@ struct Fetcher {
 
     /// Never throws: one file's failure is its own.
     func run(_ job: Job) async -> FetchOutcome {
-        let sources = pool.ordered(
-            options.isOffline ? job.fetch.sources.filter { $0.scheme == .file } : job.fetch.sources)
-        guard !sources.isEmpty else { return FetchOutcome(error: offline(job)) }
+        let able = options.isOffline ? job.fetch.sources.filter { $0.scheme == .file } : job.fetch.sources
+        guard !able.isEmpty else { return FetchOutcome(error: offline(job)) }
         let turn = Turn(turns)
         guard await turn.enter() else { return FetchOutcome(error: .cancelled(job.subject)) }
         defer { turn.leave() }
         do throws(SyncError) {
             guard let ingest = try await begin(job) else { return FetchOutcome() }
+            // Not before: hosts fail while files wait for their turn.
+            let sources = pool.ordered(able)
             let file = SharedFile(
                 size: job.fetch.size, missing: ingest.missing, sources: sources.filter { $0.scheme != .file },
                 isAlone: job.fetch.size < Self.sharingBytes)

@@ -27,6 +27,21 @@ import Testing
         #expect(world.log.retries.map(\.source) == [file.sources[1].text, file.sources[2].text])
     }
 
+    @Test func aFileThatWaitsForItsTurnAsksNoHostFirstThatFailsMeanwhile() async throws {
+        var world = World()
+        world.options.jobs = 1
+        let files = try (0..<5).map {
+            try world.file("f\($0)", bytes(100, UInt64($0)), hosts: ["a.example", "b.example"])
+        }
+        for (index, file) in files.enumerated() {
+            world.transport.script(file.sources[0], [.failure(.networkTLS)])
+            world.transport.serve(file.sources[1], bytes(100, UInt64(index)))
+        }
+        let run = try await world.apply(model("m", files))
+        #expect(run.results.allSatisfy { $0.isSuccess })
+        #expect(files.map { world.transport.recording.count($0.sources[0]) }.reduce(0, +) == 1)
+    }
+
     @Test func fiveAttemptsASourceAreMadeWithoutProgress() async throws {
         let world = World()
         let file = try world.file("f", Self.content, hosts: ["a.example", "b.example"])

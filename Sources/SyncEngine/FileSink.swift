@@ -111,7 +111,8 @@ final class FileSink: TransferSink {
                 state.expected = size
             }
         }
-        if isHelper || offset > 0 { file.didSendPart(source) }
+        // The file from its start may be all of it.
+        if offset > 0 { file.didSendPart(source) }
         file.know(validator, of: source)
         if isHelper || offset > 0 && offset != ingest.missing.first?.lowerBound {
             let segment = try ingest.segment(at: offset)
@@ -133,8 +134,8 @@ final class FileSink: TransferSink {
         }
         let mustEnd = state.withLock { state in
             state.taken += Int64(count)
-            // What was cut off the claim since the request was made still comes.
-            state.isDone = isWhole && state.taken < state.expected
+            // What was cut off the claim since the request was made still comes; from a source without parts, all of the file.
+            state.isDone = isWhole && (state.taken < state.expected || count < bytes.byteCount)
             return state.isDone
         }
         guard mustEnd else { return }

@@ -133,7 +133,7 @@ import Testing
 }
 
 /// Counts the parts of a file, and takes them anywhere.
-private final class PartsIngest: BlobIngest {
+final class PartsIngest: BlobIngest {
     private let size: Int64
     private let ranges = Mutex(ByteRanges())
 

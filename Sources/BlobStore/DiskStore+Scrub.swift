@@ -148,12 +148,15 @@ extension DiskStore {
     public func noteVerified(now: Int64) async -> Timestamp? {
         let scrubbed = scrubbed.withLock { $0 }
         return await pool.run { [self] in
-            for question in scrubbed.rotten { try? Self.unseal(question) }
             var dates = verificationDates()
             dates.drop(outside: 0...now)
             for digest in scrubbed.right { dates.set(digest, now) }
-            // Until it is right again it comes first, whatever names it gets meanwhile.
-            for digest in scrubbed.wrong { dates.set(digest, 0) }
+            // With no seal it is hashed in any pass; the date of what takes its place is that of its names.
+            for digest in scrubbed.wrong { dates.set(digest, nil) }
+            for question in scrubbed.rotten where (try? Self.unseal(question)) == nil && question.isBlob {
+                // Until it is right again it comes first, whatever names it gets meanwhile.
+                dates.set(question.expected, 0)
+            }
             var oldest: Int64? = scrubbed.right.isEmpty ? nil : now
             for (digest, changed) in scrubbed.skipped {
                 let date = dates.seconds[digest] ?? min(changed, now)

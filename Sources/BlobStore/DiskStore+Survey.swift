@@ -36,8 +36,9 @@ extension DiskStore {
             if total > 0, depth == .quick || budget == nil || budget?.bytes != nil { progress(.willHash(bytes: total)) }
             let verdicts = await batch.digests()
             if Task.isCancelled {
-                for (question, verdict) in zip(survey.questions, verdicts) where verdict == question.expected {
-                    if question.isBlob { note(question.expected, isRight: true) }
+                // Of one with no digest nobody knows whether it could not be read or had not its turn.
+                for (question, verdict) in zip(survey.questions, verdicts) where verdict != nil {
+                    remember(question, isRight: verdict == question.expected, depth)
                 }
                 throw .cancelled("looking at \(path)")
             }

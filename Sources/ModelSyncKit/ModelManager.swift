@@ -126,7 +126,9 @@ public struct ModelManager: Sendable {
             taskExecutor: thread, control: control)
         var staleness: String?
         var report = await builder.report(on: manifest) { () throws(SyncError) in
-            let plan = try await engine.plan(manifest)
+            let plan = try await noting(options.depth, in: store) { () throws(SyncError) in
+                try await engine.plan(manifest)
+            }
             staleness = saved?.staleness(of: plan)
             if staleness != nil { return (plan, [], []) }
             let (results, notes) = await engine.apply(plan)
@@ -140,6 +142,17 @@ public struct ModelManager: Sendable {
             report.notes.append("the report could not be kept in the store: \(error.message)")
         }
         return (report, nil)
+    }
+
+    /// Makes a plan, and then, also where it was cancelled, breaks the seals of what was found rotten: whatever keeps it from being
+    /// mended, no later run and no reader must take it for whole.
+    private func noting(
+        _ depth: VerifyDepth, in store: DiskStore, _ plan: () async throws(SyncError) -> SyncPlan
+    ) async throws(SyncError) -> SyncPlan {
+        let made: Result<SyncPlan, SyncError>
+        do throws(SyncError) { made = .success(try await plan()) } catch { made = .failure(error) }
+        if depth == .full { _ = await store.noteVerified(now: clock.wall().milliseconds / 1000) }
+        return try made.get()
     }
 
     /// Hashes what the store holds of the manifest, or of all models that were ever applied, and tells what is not right.

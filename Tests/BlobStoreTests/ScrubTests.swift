@@ -143,6 +143,36 @@ struct ScrubTests {
         }
     }
 
+    /// As by SIGTERM: a pass over a large store takes hours, and is not to be made again for what it has found.
+    @Test func whatACancelledPassFoundRottenLosesItsSeal() async throws {
+        try await StoreWorld.with(.disk) { world in
+            let (small, large) = (samples[0], try Sample(8 << 20, seed: 9))
+            for sample in [small, large] { try await world.bring(sample) }
+            try world.damage(small.digest, to: Payload.bytes(1000, seed: 8), keepsSeal: true)
+            let store = try DiskStore(path: world.store.path, access: .inspect, hashThreads: 1)
+            let wanted = manifest(try modelOf("m", ["a": small, "b": large]))
+            let (gate, hashed) = (Gate(), Counter())
+            let task = Task {
+                await failure {
+                    try await store.survey(wanted, depth: .full) { progress in
+                        guard case .hashed(let bytes) = progress else { return }
+                        hashed.add(bytes)
+                        // By then the small one is done.
+                        if hashed.sum > 4 << 20 { gate.pass() }
+                    }
+                }
+            }
+            await gate.arrival()
+            task.cancel()
+            gate.open()
+            #expect(await task.value?.code == .cancelled)
+            _ = await store.noteVerified(now: start)
+            let next = try DiskStore(path: world.store.path, access: .inspect)
+            let found = try await next.survey(wanted, depth: .quick) { _ in }.models[0].files
+            #expect(!found[0].blob.isRight && found[1].blob == .intact, "\(found)")
+        }
+    }
+
     @Test func aListThatIsNoListIsWrittenAnew() async throws {
         try await withStore { world in
             try world.folder.write([0xFF, 10, 0x61], to: "store/runs/verified")

@@ -228,7 +228,7 @@ struct Publisher {
             // What came into it since it was looked at is the user's.
             let old = try partial.folder(temporary)
             for file in try old.files() where !managed.contains(file.path) {
-                try Self.move(file.path, from: old, to: try parent.folder(name, create: true), linking: false)
+                try Carrier.move(file.path, from: old, to: try parent.folder(name, create: true))
             }
             try partial.removeTree(temporary)
         }
@@ -278,15 +278,21 @@ struct Publisher {
             let staged = try PublishFailure.mapping { () throws(SystemFailure) in
                 try partial.folder(temporary, create: true)
             }
-            let managed = exists ? Set(known + model.files.map(\.path.text)) : []
-            if exists { try carry(from: parent, name, to: staged, except: managed) }
+            var carrier = Carrier(except: exists ? Set(known + model.files.map(\.path.text)) : [])
+            try PublishFailure.mapping { () throws(SystemFailure) in
+                if exists { try carrier.carry(from: try parent.folder(name), to: staged) }
+            }
             try stage(in: staged)
             try PublishFailure.mapping { () throws(SystemFailure) in try store.announce(model) }
             try swap(temporary, parent, name, exists: exists)
             isShown = true
             try PublishFailure.mapping { () throws(SystemFailure) in try parent.synchronize() }
             try PublishFailure.mapping { () throws(SystemFailure) in try store.confirm(model) }
-            if exists { try clearOld(temporary, into: parent, name, except: managed) }
+            try PublishFailure.mapping { () throws(SystemFailure) in
+                guard exists else { return }
+                try carrier.settle(from: try partial.folder(temporary), to: try parent.folder(name))
+                try partial.removeTree(temporary)
+            }
         } catch {
             // What was staged are links alone; the blobs and the old folder are as they were. Once the new set is shown, it is
             // the old folder that has the name, and what is in it may be somebody's.
@@ -362,55 +368,6 @@ struct Publisher {
             } else {
                 try partial.renameNew(temporary, to: parent, name)
             }
-        }
-    }
-
-    /// Links into the new folder what is in the old one and nobody's but the user's.
-    private func carry(
-        from parent: Folder, _ name: String, to staged: Folder, except managed: Set<String>
-    ) throws(PublishFailure) {
-        try PublishFailure.mapping { () throws(SystemFailure) in
-            let old = try parent.folder(name)
-            for file in try old.files() where !managed.contains(file.path) {
-                // It could not be carried over, and must not go with the old folder.
-                guard file.path.isExactName else {
-                    throw SystemFailure("rename it: its name", old.full(file.path), code: 84)
-                }
-                do throws(SystemFailure) { try Self.move(file.path, from: old, to: staged, linking: true) } catch {
-                    // A link or a device on a file system without hard links: it is moved when the old folder is cleared.
-                    guard error.isSymbolicLink || error.isNoDevice else { throw error }
-                }
-            }
-        }
-    }
-
-    /// Takes the old folder apart; a file that appeared in it after it was carried over goes to the new one.
-    private func clearOld(
-        _ temporary: String, into parent: Folder, _ name: String, except managed: Set<String>
-    ) throws(PublishFailure) {
-        try PublishFailure.mapping { () throws(SystemFailure) in
-            let old = try partial.folder(temporary)
-            let new = try parent.folder(name)
-            for file in try old.files() where !managed.contains(file.path) && (try? new.status(file.path)) == nil {
-                try Self.move(file.path, from: old, to: new, linking: false)
-            }
-            try partial.removeTree(temporary)
-        }
-    }
-
-    private static func move(_ path: String, from old: Folder, to new: Folder, linking: Bool) throws(SystemFailure) {
-        let end = path.utf8.lastIndex(of: UInt8(ascii: "/"))
-        let (folder, name) =
-            end.map { (String(path[..<$0]), String(path[path.utf8.index(after: $0)...])) } ?? ("", path)
-        let (source, target) = (try old.folder(folder), try new.folder(folder, create: true))
-        if linking {
-            guard try !target.placeCopy(of: name, in: source, as: name) else { return }
-            // The only one there will be when the old folder is gone.
-            let copy = try target.file(name, .read)
-            try copy.setMode(try source.status(name).mode)
-            try copy.synchronize()
-        } else {
-            try source.renameNew(name, to: target, name)
         }
     }
 

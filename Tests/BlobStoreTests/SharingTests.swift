@@ -138,6 +138,66 @@ struct SharingTests {
     }
 }
 
+/// Files of the user's that change while their model does.
+@Suite(.timeLimit(.minutes(1)))
+struct UnmanagedChangeTests {
+    /// As editors save: a new file is renamed over the old one, in the folder that is about to be exchanged.
+    @Test func aFileThatIsSavedDuringAnUpdateIsNotLost() async throws {
+        try await StoreWorld.with(.disk) { world in
+            let sets = try (0..<2).map { try Sample(10, seed: $0) }
+            // The folders take a while to be made durable.
+            let names = (0..<14).flatMap { folder in (0..<10).map { "d\(folder)/f\($0)" } }
+            let models = try sets.map { set in
+                try modelOf("m", Dictionary(uniqueKeysWithValues: names.map { ($0, set) }))
+            }
+            try await world.bring(models[1], sets[0], sets[1])
+            let partial = "\(world.store.path)/partial"
+            for round in 0..<10 {
+                let mine = try world.folder.write("before", to: "store/models/m/mine/note")
+                let saved = try world.folder.write("saved in round \(round)", to: "saved")
+                let done = Counter()
+                let saving = Task {
+                    func isCarried() -> Bool {
+                        let names = (try? FileManager.default.contentsOfDirectory(atPath: partial)) ?? []
+                        return names.contains { exists("\(partial)/\($0)/mine/note") }
+                    }
+                    while done.sum == 0, !isCarried() { await Task.yield() }
+                    return rename(saved, mine) == 0
+                }
+                _ = try await world.store.publish(models[round % 2])
+                done.add(1)
+                #expect(await saving.value)
+                #expect(readText(mine) == "saved in round \(round)", world.dump)
+                #expect(try FileManager.default.contentsOfDirectory(atPath: partial) == [], world.dump)
+            }
+        }
+    }
+
+    @Test(arguments: ["nothing", "written", "replaced", "saved in the new one"])
+    func whatIsShownIsReplacedOnlyByWhatIsLater(_ change: String) throws {
+        try TemporaryFolder.withNow { temporary in
+            let path = try temporary.write("carried", to: "old/d/note")
+            try FileManager.default.createDirectory(
+                atPath: temporary.appending("new"), withIntermediateDirectories: false)
+            let (old, new) = (try Folder.open(temporary.appending("old")), try Folder.open(temporary.appending("new")))
+            var carrier = Carrier(except: [])
+            try carrier.carry(from: old, to: new)
+            let copy = temporary.appending("new/d/note")
+            switch change {
+            case "written": try overwrite(path, Array("written".utf8))
+            case "replaced":
+                #expect(rename(try temporary.write("replaced", to: "other"), path) == 0)
+            case "saved in the new one":
+                #expect(rename(try temporary.write("replaced", to: "other"), path) == 0)
+                #expect(rename(try temporary.write("saved in the new one", to: "other"), copy) == 0)
+            default: break
+            }
+            try carrier.settle(from: old, to: new)
+            #expect(readText(copy) == (change == "nothing" ? "carried" : change))
+        }
+    }
+}
+
 /// A name of Latin-1 times, as a file or a folder.
 @Suite(.timeLimit(.minutes(1)))
 struct ForeignNameTests {

@@ -96,9 +96,10 @@ public final class DiskStore: ModelStoring {
         do throws(SystemFailure) {
             var found = try root.statusIfPresent(StoreLayout.versionFile)
             if found == nil {
-                try checkIsEmptyOrBegun(root)
-                // Another process may have written it since.
+                let isBegun = try isEmptyOrBegun(root)
+                // Another process may have written it since, and then gone on.
                 found = try root.statusIfPresent(StoreLayout.versionFile)
+                guard found != nil || isBegun else { throw SystemFailure("open", root.path, code: notEmpty) }
             }
             guard let status = found else { return }
             guard status.kind == .regular else {
@@ -122,12 +123,19 @@ public final class DiskStore: ModelStoring {
         }
     }
 
-    private static func checkIsEmptyOrBegun(_ root: Folder) throws(SystemFailure) {
-        let folders = StoreLayout.folders.compactMap { $0.split(separator: "/").first.map(String.init) }
-        let known = Set(folders + ["lost+found", StoreLayout.versionFile, StoreLayout.active])
-        for entry in try root.entries() where !known.contains(entry.name) && !entry.name.hasPrefix(".") {
-            throw SystemFailure("open", root.path, code: notEmpty)
+    /// Whether there is nothing but folders of the layout, and nothing in these: they are made before the version file, and filled
+    /// after it. Without it, what is in a folder `models` is somebody's, and would be deleted.
+    private static func isEmptyOrBegun(_ root: Folder) throws(SystemFailure) -> Bool {
+        let paths = (StoreLayout.folders + [StoreLayout.active]).map { $0.split(separator: "/") }
+        let known = Set(paths.compactMap { $0.first.map(String.init) } + ["lost+found", StoreLayout.versionFile])
+        for entry in try root.entries() where !known.contains(entry.name) && !entry.name.hasPrefix(".") { return false }
+        for path in paths {
+            for depth in 1...path.count {
+                let inner = try root.folderIfPresent(path.prefix(depth).joined(separator: "/"))?.entries() ?? []
+                for entry in inner where depth == path.count || entry.name != path[depth] { return false }
+            }
         }
+        return true
     }
 
     private static func prepare(_ root: Folder?, _ access: Access) throws(SyncError) -> OpenFile? {

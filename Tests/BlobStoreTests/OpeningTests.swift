@@ -46,6 +46,20 @@ struct OpeningTests {
         }
     }
 
+    /// `models` and `runs` are what others call their folders, too: `clear` would delete in them.
+    @Test(
+        arguments: ["models/mine/net.pt", "runs/1.json", "blobs/x", "blobs/sha256/ab/x", "partial/.x"],
+        [DiskStore.Access.inspect, .change, .clean])
+    func aFolderOfSomebodyElsesWithNamesAsOursIsRefused(_ name: String, _ access: DiskStore.Access) async throws {
+        try await TemporaryFolder.with { folder in
+            try folder.write("mine", to: "store/\(name)")
+            let before = tree(folder.path)
+            let error = await failure { try DiskStore(path: folder.appending("store"), access: access) }
+            #expect(error?.code == .storeIO && error?.message.contains("no modelsync store") == true)
+            #expect(tree(folder.path) == before)
+        }
+    }
+
     @Test func aFileInTheStoresPlaceIsRefused() async throws {
         try await TemporaryFolder.with { folder in
             try folder.write("mine", to: "file")
@@ -68,7 +82,9 @@ struct OpeningTests {
     @Test func aStoreThatWasBegunIsFinished() async throws {
         try await TemporaryFolder.with { folder in
             try FileManager.default.createDirectory(
-                atPath: folder.appending("store/blobs"), withIntermediateDirectories: true)
+                atPath: folder.appending("store/blobs/sha256"), withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(
+                atPath: folder.appending("store/models"), withIntermediateDirectories: true)
             try folder.write("", to: "store/.store.json.1.tmp")
             _ = try DiskStore(path: folder.appending("store"), access: .change)
             #expect(readText(folder.appending("store/store.json")) == "{\"layout\": 1}\n")

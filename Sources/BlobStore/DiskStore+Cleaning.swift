@@ -168,7 +168,8 @@ private struct Sweeper {
     private mutating func sweep(
         _ digest: SHA256Digest, _ name: String, _ status: FileStatus, in partial: Folder
     ) throws(SystemFailure) {
-        let isOld = rule.isOld(status.modified.seconds, orElse: GarbageRule.partialSeconds) || status.size == 0
+        // Not by its modification: a crash just before the rename has left the seal's, which is years ago.
+        let isOld = rule.isOld(status.changed, orElse: GarbageRule.partialSeconds) || status.size == 0
         let isCandidate = rule.candidates?.contains(digest) ?? true
         guard isOld, isCandidate, isSettled(status), !rule.kept.contains(digest) else { return }
         // Where the store's lock does nothing, its owner may still be at it.
@@ -199,7 +200,7 @@ private struct Sweeper {
         let isOrphan = name.hasSuffix(".json") && (try? partial.status(name.dropLast(5) + ".part")) == nil
         // Its name is known to its writer alone, who is dead where the store's lock says so: nobody will go on with it.
         let age = store.owner.isEmpty ? 0 : GarbageRule.partialSeconds
-        let isPassing = name.hasSuffix(".part") && rule.isOld(status.modified.seconds, orElse: age)
+        let isPassing = name.hasSuffix(".part") && rule.isOld(status.changed, orElse: age)
         guard isOrphan || isPassing || ["view-", "adopt-"].contains(where: name.hasPrefix) || Self.isTemporary(name)
         else { return }
         if !isDryRun {

@@ -1,8 +1,9 @@
-import BlobStore
 import Foundation
 import SyncDomain
 import TestSupport
 import Testing
+
+@testable import BlobStore
 
 /// What is taken out of a store on disk, and what must stay.
 @Suite(.timeLimit(.minutes(1)))
@@ -97,12 +98,25 @@ struct CleaningTests {
             let part = "\(store.path)/partial/\(try Sample(9, seed: 9).digest).part"
             try world.folder.write("bytes", to: "store/partial/" + (part as NSString).lastPathComponent)
             #expect(try await store.collectGarbage(rule(), isDryRun: false).partials.isEmpty)
-            try setModified(part, Date(timeIntervalSince1970: Double(now - 6 * Self.day)))
-            #expect(try await store.collectGarbage(rule(), isDryRun: false).partials.isEmpty)
-            #expect(try await store.collectGarbage(rule(5 * Self.day), isDryRun: true).partials.count == 1)
-            try setModified(part, Date(timeIntervalSince1970: Double(now - 8 * Self.day)))
-            #expect(try await store.collectGarbage(rule(), isDryRun: false).partials.count == 1)
+            let later = (six: now + 6 * Self.day, eight: now + 8 * Self.day)
+            #expect(try await store.collectGarbage(rule(at: later.six), isDryRun: false).partials.isEmpty)
+            #expect(
+                try await store.collectGarbage(rule(5 * Self.day, at: later.six), isDryRun: true).partials.count == 1)
+            #expect(try await store.collectGarbage(rule(at: later.eight), isDryRun: false).partials.count == 1)
             #expect(!exists(part))
+        }
+    }
+
+    /// A crash just before the rename leaves it complete, with a time of years ago: all that is left to do is to rename it.
+    @Test func aDownloadThatIsSealedAlreadyIsAsYoungAsItsSeal() async throws {
+        try await withModels { world, store in
+            let sample = try Sample(2_000_000, seed: 9)
+            let part = try world.folder.write(sample.bytes, to: "store/partial/\(sample.digest).part")
+            try setModified(part, Date(timeIntervalSince1970: Double(Seal.seconds(for: sample.digest))))
+            for age in [nil, Self.day] {
+                #expect(try await store.collectGarbage(rule(age), isDryRun: false).partials.isEmpty)
+            }
+            #expect(try await store.collectGarbage(rule(at: now + 8 * Self.day), isDryRun: false).partials.count == 1)
         }
     }
 

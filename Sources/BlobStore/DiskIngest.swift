@@ -266,6 +266,11 @@ final class DiskIngest: BlobIngest {
             try file.resize(to: count)
             if let sums = ChunkSums(digest, size: count, marks: hash.marks) { store.save(sums) }
             try store.seal(file, of: digest)
+            do throws(SystemFailure) { try file.synchronize() } catch {
+                // It is told once: a later run would find the bytes right in memory, and make a blob of what the disk never took.
+                if error.storeError.code != .storeNoSpace { try? restart() }
+                throw error
+            }
             try store.place(
                 Placement(
                     file: file, name: StoreLayout.partialFile(self.digest, store.owner), digest: digest, size: count))

@@ -159,16 +159,16 @@ final class GroupCommit: Sendable {
 /// Durable first, then visible: seal and mode are in before the bytes are made durable, the name comes after that, and what
 /// makes the name durable comes last.
 extension DiskStore {
-    /// One file by itself; its name is durable when this returns.
-    func place(_ placement: Placement) throws(SystemFailure) {
-        try placement.file.synchronize()
-        try show(placement, isDurable: true)?.synchronize()
-    }
+    /// One file by itself, whose bytes are durable; its name is, too, when this returns.
+    func place(_ placement: Placement) throws(SystemFailure) { try show(placement, isDurable: true)?.synchronize() }
 
     /// As the other, of bytes in memory. By a file with a name: fsync(2) of one that has none may do nothing, as on Btrfs.
     func place(_ blob: HeldBlob) throws(SystemFailure) {
         let placement = try writeNamed(blob)
-        do throws(SystemFailure) { try place(placement) } catch {
+        do throws(SystemFailure) {
+            try placement.file.synchronize()
+            try place(placement)
+        } catch {
             discard(placement)
             throw error
         }

@@ -39,7 +39,7 @@ public protocol BlobIngest: TransferSink {
     func restart() throws(SyncError)
     /// Hashes what is not hashed yet, compares, makes the blob durable, seals it, and only then makes it visible.
     ///
-    /// - Throws: the store's failures; the bytes are still there.
+    /// - Throws: the store's failures; the bytes are still there, unless the disk has failed to take them.
     func commit() async throws(SyncError) -> CommitResult
     /// Keeps the wrong bytes as a blob that nothing refers to, under the digest that they have.
     func keepUnreferenced(as digest: SHA256Digest) async throws(SyncError)

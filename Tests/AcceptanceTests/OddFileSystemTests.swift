@@ -80,6 +80,21 @@ extension AcceptanceTests.OddFileSystems {
         }
     }
 
+    /// The kernel tells once that the disk has not taken bytes, and still has them in memory: they would look right.
+    @Test func bytesThatTheDiskHasNotTakenAreFetchedAgain() async throws {
+        try await with("fsync", EIO) { odd, world, documents, manifest in
+            #expect(try await world.apply(manifest).result.exitCode == 0)
+            let more = try world.document("more.bin", 2_000_000, seed: 9)
+            let wanted = try world.manifest(
+                .init("m/one", files: (documents + [more]).map { $0.file("documents") }), named: "more.yaml")
+            let run = try await odd.apply(wanted)
+            #expect(try run.report.result("m/one/more.bin").error?.code == "store.io", "\(run)")
+            #expect(world.partialBytes == 0, "\(tree(world.store))")
+            let next = try await world.apply(wanted)
+            #expect(next.result.exitCode == 0 && next.report.summary["bytes_downloaded"] == more.size, "\(next)")
+        }
+    }
+
     @Test(.enabled(if: geteuid() == 0, "mounting takes root's rights"))
     func aReadOnlyStoreServesAllThatOnlyLooks() async throws {
         try await with("none", 0) { _, world, documents, manifest in

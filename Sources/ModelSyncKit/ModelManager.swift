@@ -165,11 +165,7 @@ public struct ModelManager: Sendable {
     /// - Throws: what keeps it from beginning; `store.io` for a store that is not there, where no manifest says what should be.
     public func verify(_ manifest: Manifest?, budget: VerifyBudget? = nil) async throws(SyncError) -> SyncReport {
         let store = try open(.inspect, scrub(budget))
-        guard manifest != nil || store.exists else {
-            throw SyncError(
-                .storeIO, "\(self.store): there is no store to verify; name another by --store or $MODELSYNC_STORE")
-        }
-        let wanted = if let manifest { manifest } else { Manifest(applied: try await store.records()) }
+        let wanted = if let manifest { manifest } else { try await applied(in: store) }
         var thorough = configuration
         thorough.options.depth = .full
         let builder = builder("verify")
@@ -184,6 +180,17 @@ public struct ModelManager: Sendable {
         // A store on a read-only file system can be verified all the same.
         try? await keep(&report, in: store)
         return report
+    }
+
+    /// All models that were ever applied.
+    ///
+    /// - Throws: also for a store that is not there: whoever verifies the wrong folder must not be told that all is well.
+    private func applied(in store: DiskStore) async throws(SyncError) -> Manifest {
+        guard store.exists else {
+            throw SyncError(
+                .storeIO, "\(self.store): there is no store to verify; name another by --store or $MODELSYNC_STORE")
+        }
+        return Manifest(applied: try await store.records())
     }
 
     /// Takes out the blobs of what was removed.
@@ -284,9 +291,9 @@ public struct ModelManager: Sendable {
 
     /// As ``verify(_:budget:)``, and fetches again what is missing or corrupt.
     ///
-    /// - Throws: what keeps it from beginning.
+    /// - Throws: what keeps it from beginning, as ``verify(_:budget:)``.
     public func repair(_ manifest: Manifest?) async throws(SyncError) -> SyncReport {
-        let wanted = if let manifest { manifest } else { Manifest(applied: try await open(.inspect).records()) }
+        let wanted = if let manifest { manifest } else { try await applied(in: try open(.inspect)) }
         var thorough = configuration
         thorough.options.depth = .full
         return try await ModelManager(store: store, configuration: thorough, observer: observer, clock: clock)

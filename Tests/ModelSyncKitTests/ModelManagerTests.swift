@@ -134,8 +134,9 @@ import Testing
             #expect(try await place.manager.metadata(of: name) == nil)
             #expect(await place.manager.isAvailable(name) == false)
             // A job that verifies the wrong folder each night must not be told that all is well.
-            let error = await #expect(throws: SyncError.self) { try await place.manager.verify(nil) }
-            #expect(error?.message.contains("there is no store") == true)
+            let verified = await #expect(throws: SyncError.self) { try await place.manager.verify(nil) }
+            let repaired = await #expect(throws: SyncError.self) { try await place.manager.repair(nil) }
+            for error in [verified, repaired] { #expect(error?.message.contains("there is no store") == true) }
             #expect(!FileManager.default.fileExists(atPath: place.store))
         }
     }

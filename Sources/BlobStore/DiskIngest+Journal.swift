@@ -2,14 +2,18 @@ internal import SyncDomain
 internal import Synchronization
 internal import SystemSupport
 
+extension DiskStore {
+    /// What is told of the blob's partial; nil where that is nothing.
+    func journal(of digest: SHA256Digest) -> PartialJournal? {
+        let name = StoreLayout.journalFile(digest, owner)
+        let bytes = try? folder(StoreLayout.partial).file(name, .read).readAll(limit: 1 << 20)
+        return bytes.flatMap(PartialJournal.decode)
+    }
+}
+
 /// What a later run must know of a partial and can't see in it: whose bytes they are, and which are there.
 extension DiskIngest {
     private var journalName: String { StoreLayout.journalFile(digest, store.owner) }
-
-    func readJournal() -> PartialJournal? {
-        let bytes = try? store.folder(StoreLayout.partial).file(journalName, .read).readAll(limit: 1 << 20)
-        return bytes.flatMap(PartialJournal.decode)
-    }
 
     /// Keeps the journal true to the bytes: it speaks of one version of one source, or of none.
     func note(_ validator: Validator?, offset: Int64) throws(SystemFailure) {

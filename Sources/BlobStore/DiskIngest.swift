@@ -54,7 +54,7 @@ final class DiskIngest: BlobIngest {
         self.file = file
         hash = GrowingDigest(of: file, by: store.hashes)
         guard byteCount > 0 else { return }
-        let journal = readJournal()
+        let journal = store.journal(of: digest)
         let present = journal?.present(in: byteCount) ?? ByteRanges(0..<byteCount)
         state.withLock { state in
             state.validated = journal?.validated

@@ -15,7 +15,7 @@ extension DiskStore {
         case .present: return .present
         case .busy: return .busy
         case .ready(let file, var count):
-            if count == 0, size >= ChunkSums.leastBytes { count = await salvage(digest, size: size, into: file) }
+            if size >= ChunkSums.leastBytes { count = await salvage(digest, size: size, into: file, of: count) }
             return .ready(DiskIngest(store: self, digest: digest, size: size, file: file, byteCount: count))
         }
     }

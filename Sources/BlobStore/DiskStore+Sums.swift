@@ -16,42 +16,52 @@ extension DiskStore {
         return ChunkSums(bytes, of: digest, size: size)
     }
 
-    /// Copies the chunks of a rotten blob that are right into its new partial, which is empty and whose lock is held. It is a
-    /// partial with gaps then, whose journal tells what is there. A cancelled task ends it within moments, with what was copied
-    /// by then.
+    /// Copies the chunks of a rotten blob that are right and not there yet into its partial, which is empty or has gaps, and whose
+    /// lock is held. Its journal tells what is there then. A cancelled task ends it within moments, with what was copied by then.
     ///
-    /// - Returns: the length of the partial: 0 where nothing could be had.
-    func salvage(_ digest: SHA256Digest, size: Int64, into partial: OpenFile) async -> Int64 {
+    /// - Returns: the length of the partial, which was `count`.
+    func salvage(_ digest: SHA256Digest, size: Int64, into partial: OpenFile, of count: Int64) async -> Int64 {
+        let journal = journal(of: digest)
+        // What has no gaps is a download that is gone on from.
+        guard count == 0 || journal?.ranges != nil else { return count }
+        let present = journal?.present(in: count) ?? ByteRanges()
         let isCancelled = Flag()
         return await withTaskCancellationHandler {
-            await pool.run { [self] in salvage(digest, size: size, into: partial, unless: isCancelled) }
+            await pool.run { [self] in
+                salvage(digest, size: size, into: partial, of: count, present, unless: isCancelled)
+            }
         } onCancel: {
             isCancelled.raise()
         }
     }
 
     private func salvage(
-        _ digest: SHA256Digest, size: Int64, into partial: OpenFile, unless isCancelled: Flag
+        _ digest: SHA256Digest, size: Int64, into partial: OpenFile, of count: Int64, _ present: ByteRanges,
+        unless isCancelled: Flag
     ) -> Int64 {
         guard let sums = sums(of: digest, size: size),
             let blob = try? folder(StoreLayout.blobs).file(below: StoreLayout.blobPath(digest)),
             let status = try? blob.status(), status.kind == .regular, status.size == size
-        else { return 0 }
+        else { return count }
         let right = sums.rightChunks(of: blob) { isCancelled.isRaised }
+        let missing = present.missing(of: size)
+        let wanted = right.map(sums.range).filter { range in missing.contains { $0.overlaps(range) } }
         // With none wrong it is the sums that are not of these bytes: they tell nothing.
-        guard !right.isEmpty, right.count < sums.count else { return 0 }
+        guard !wanted.isEmpty, right.count < sums.count else { return count }
         do throws(SystemFailure) {
             let folder = try folder(StoreLayout.partial)
-            // First of nothing: after a crash the length alone would tell that all is there.
-            try write(ByteRanges(), to: folder, digest)
-            var ranges = ByteRanges()
-            for index in right where !isCancelled.isRaised {
-                try partial.copy(blob, range: sums.range(index))
-                ranges.insert(sums.range(index))
+            var ranges = present
+            // First of nothing new: after a crash the length alone would tell that all is there.
+            try write(ranges, to: folder, digest)
+            for range in wanted where !isCancelled.isRaised {
+                try partial.copy(blob, range: range)
+                ranges.insert(range)
             }
             try write(ranges, to: folder, digest)
             return try partial.status().size
         } catch {
+            // The journal tells what was there before.
+            guard count == 0 else { return (try? partial.status().size) ?? count }
             try? partial.resize(to: 0)
             try? folder(StoreLayout.partial).removeFile(StoreLayout.journalFile(digest, owner))
             return 0

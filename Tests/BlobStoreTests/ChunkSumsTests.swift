@@ -82,6 +82,33 @@ struct ChunkSumsTests {
         }
     }
 
+    /// Killed before its journal told what had been copied, or cancelled on the way, or while the rest was fetched.
+    @Test(arguments: [[], [[0, 1]], [[0, 3], [7, 8]], [[1, 9]]] as [[[Int]]])
+    func aSalvageThatWasInterruptedIsGoneOnWith(_ copied: [[Int]]) async throws {
+        try await withBlob { world, store, sample in
+            try rot(world, sample, at: 5, 6 * Self.chunk)
+            #expect(try await world.survey(sample, .full).blob.isRight == false)
+            var partial = Payload.bytes(sample.bytes.count, seed: 4)
+            let ranges = copied.map { [$0[0] * Self.chunk, min($0[1] * Self.chunk, sample.bytes.count)] }
+            for range in ranges {
+                partial.replaceSubrange(range[0]..<range[1], with: sample.bytes[range[0]..<range[1]])
+            }
+            try world.folder.write(partial, to: "store/partial/\(sample.digest).part")
+            try world.folder.write("{\"ranges\": \(ranges)}", to: "store/partial/\(sample.digest).json")
+            let ingest = try await world.ready(sample)
+            let isHere = [0, 6].map { index in copied.contains { $0[0] <= index && index < $0[1] } }
+            let missing = zip([0, 6], isHere).filter { !$1 }.map { range($0.0, sample) }
+            #expect(ingest.missing == missing, world.dump)
+            for part in missing {
+                let segment = try #require(try ingest.segment(at: part.lowerBound))
+                try segment.write(Array(sample.bytes[Int(part.lowerBound)..<Int(part.upperBound)]).span.bytes)
+                segment.end()
+            }
+            #expect(try await ingest.commit() == .committed)
+            #expect(world.blob(sample.digest) == sample.bytes)
+        }
+    }
+
     @Test(arguments: ["none", "of another form", "of another blob", "cut off"])
     func withoutSumsAllIsMissing(_ what: String) async throws {
         try await withBlob { world, store, sample in

@@ -151,9 +151,20 @@ public struct SyncPlan: Sendable {
     }
 
     /// The bytes that must be free before anything is fetched: what is still to come and a tenth more.
-    public var bytesNeeded: Int64 {
-        let (sum, overflow) = bytesToFetch.addingReportingOverflow((bytesToFetch + 9) / 10)
+    public var bytesNeeded: Int64 { Self.bytesNeeded(for: bytesToFetch) }
+
+    /// The bytes that must be free for so many that are still to come.
+    package static func bytesNeeded(for bytes: Int64) -> Int64 {
+        let (sum, overflow) = bytes.addingReportingOverflow((bytes + 9) / 10)
         return overflow ? .max : sum
+    }
+
+    /// Of the bytes to fetch, those of files with a `file` source: they come offline as well.
+    package var bytesToCopy: Int64 {
+        items.reduce(0) { sum, item in
+            let isLocal = item.fetch.map { fetches[$0].sources.contains { $0.scheme == .file } } ?? false
+            return isLocal ? sum + item.bytesToFetch : sum
+        }
     }
 
     /// `model/path`: how messages name an item.

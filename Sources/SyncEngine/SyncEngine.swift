@@ -48,8 +48,9 @@ public struct SyncEngine: Sendable {
     /// - Returns: a result for each of the plan's items and each unmanaged file, and what is worth telling.
     public func apply(_ plan: SyncPlan) async -> (results: [DownloadResult], notes: [String]) {
         observer.observe(.planned(plan))
-        if plan.bytesToFetch > 0, !options.isOffline, plan.bytesNeeded > plan.bytesFree {
-            return (refused(plan, noSpace(plan)) + plan.unmanagedResults(in: store), [])
+        let bytes = options.isOffline ? plan.bytesToCopy : plan.bytesToFetch
+        if bytes > 0, SyncPlan.bytesNeeded(for: bytes) > plan.bytesFree {
+            return (refused(plan, noSpace(plan, for: bytes)) + plan.unmanagedResults(in: store), [])
         }
         let failedBefore = plan.fetches.isEmpty ? [] : await store.failedHosts()
         let pool = ConnectionPool(
@@ -86,10 +87,10 @@ public struct SyncEngine: Sendable {
         }
     }
 
-    private func noSpace(_ plan: SyncPlan) -> SyncError {
+    private func noSpace(_ plan: SyncPlan, for bytes: Int64) -> SyncError {
         SyncError(
             .storeNoSpace,
-            "\(store.path): \(plan.bytesNeeded) bytes must be free (\(plan.bytesToFetch) to fetch and a tenth more), "
+            "\(store.path): \(SyncPlan.bytesNeeded(for: bytes)) bytes must be free (\(bytes) to fetch and a tenth more), "
                 + "\(plan.bytesFree) are; nothing was started: free some space, or choose fewer models with --only")
     }
 

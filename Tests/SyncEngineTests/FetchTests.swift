@@ -177,6 +177,21 @@ import Testing
         #expect(world.transport.recording.requests.map(\.url) == [near.sources[1]])
     }
 
+    /// Local files take their room offline as well; what is not fetched needs none.
+    @Test(arguments: [(1099, .failed), (1100, .downloaded)] as [(Int64, ResultOutcome)])
+    func offlineTheSpaceThatLocalFilesNeedIsAskedFor(_ bytesFree: Int64, _ outcome: ResultOutcome) async throws {
+        var world = World(bytesFree: bytesFree)
+        world.options.isOffline = true
+        var near = try world.file("near", Self.content)
+        near.sources.append(try SourceURL("file:///srv/near"))
+        world.transport.serve(near.sources[1], Self.content)
+        let run = try await world.apply(model("far", [world.served("far", bytes(9000, 2))]), model("near", [near]))
+        #expect(run.results.map(\.outcome) == [.failed, outcome])
+        let error = run.results[1].error
+        #expect(
+            error.map { $0.code == .storeNoSpace && $0.message.contains("(1000 to fetch") } ?? (outcome == .downloaded))
+    }
+
     @Test func withTooLittleSpaceNothingIsStarted() async throws {
         let world = World(bytesFree: 1099)
         let here = try world.served("here", bytes(3, 1))

@@ -5,6 +5,7 @@ extension DiskStore {
     /// Builds the folder aside and puts it in place whole; one process at a time. What is not modelsync's is carried over.
     public func publish(_ model: Model) async throws(SyncError) -> [String] {
         try await published { () throws(PublishFailure) in
+            if let note = try self.noteOfChange(of: model.name, unless: { $0 == model }) { return [note] }
             var publisher = try Publisher(self, model)
             try publisher.publish()
             return publisher.notes
@@ -14,10 +15,23 @@ extension DiskStore {
     /// Replaces the views one by one, each at once; those that are current are left alone.
     public func mend(_ files: [ModelFile], of model: ModelName) async throws(SyncError) -> [String] {
         try await published { () throws(PublishFailure) in
+            let note = try self.noteOfChange(of: model) { record in files.allSatisfy(record.files.contains) }
+            if let note { return [note] }
             var publisher = try Publisher(self, Model(name: model, files: files))
             try publisher.mend()
             return publisher.notes
         }
+    }
+
+    /// Where a run is made from records: what to tell of a model whose record is another by now, or gone. To publish it would bring
+    /// back what another process has replaced or removed. Under the publish lock.
+    private func noteOfChange(
+        of name: ModelName, unless isAsItWas: (Model) -> Bool
+    ) throws(PublishFailure) -> String? {
+        guard isOfRecords else { return nil }
+        let bytes = try PublishFailure.mapping { () throws(SystemFailure) in try recordBytes(name) }
+        if let record = bytes.flatMap({ try? ModelRecord.decode($0) }), isAsItWas(record) { return nil }
+        return "\(name): another process has changed it since this run began; it is left as it is"
     }
 
     /// Links the view's file into `blobs/`, or copies it, and seals it.

@@ -35,6 +35,8 @@ public final class DiskStore: ModelStoring {
     /// How much of what is sealed a full survey hashes; nil for all.
     let budget: ScrubBudget?
     let scrubbed = Mutex(Scrubbed())
+    /// What is published is what the records had when the run began: what another process has changed since is left alone.
+    let isOfRecords: Bool
     /// Held shared while the store is used for changes, so that nothing which cleans it runs meanwhile.
     private let useLock: OpenFile?
     /// Empty where locks work. Else what makes the names of this store's partials its own.
@@ -53,13 +55,15 @@ public final class DiskStore: ModelStoring {
     ///   - access: whether it is created where it is missing.
     ///   - hashThreads: how many files are hashed at once.
     ///   - budget: how much of what is sealed a full survey hashes; nil for all.
+    ///   - isOfRecords: what is published comes from the records: a model whose record is another by then is left alone.
     /// - Throws: `store.permission` or `store.io` for a folder that can't be used, that is no store, or whose layout is
     ///   newer than this program knows. Nothing is changed then.
     public init(
-        path: String, access: Access, hashThreads: Int = 2, budget: ScrubBudget? = nil
+        path: String, access: Access, hashThreads: Int = 2, budget: ScrubBudget? = nil, isOfRecords: Bool = false
     ) throws(SyncError) {
         self.path = path
         self.budget = budget
+        self.isOfRecords = isOfRecords
         do throws(SystemFailure) {
             if access == .change { try Folder.create(path) }
             root = try Self.openIfPresent(path)

@@ -104,9 +104,10 @@ public struct ModelManager: Sendable {
     }
 
     private func run(
-        _ manifest: Manifest, _ command: String, prune: Bool, _ control: RunControl, _ saved: SavedPlan? = nil
+        _ manifest: Manifest, _ command: String, prune: Bool, _ control: RunControl, _ saved: SavedPlan? = nil,
+        isOfRecords: Bool = false
     ) async throws(SyncError) -> (report: SyncReport, staleness: String?) {
-        let store = try open(.change)
+        let store = try open(.change, isOfRecords: isOfRecords)
         defer { store.endUse() }
         let manifest = prune ? try await pruned(manifest, in: store) : manifest
         let transport = try configuration.makeTransport(hosts: manifest.hosts)
@@ -289,7 +290,8 @@ public struct ModelManager: Sendable {
         report.storedPath = store.reportPath(report.runID)
     }
 
-    /// As ``verify(_:budget:)``, and fetches again what is missing or corrupt.
+    /// As ``verify(_:budget:)``, and fetches again what is missing or corrupt. Without a manifest, a model that another process
+    /// changes or removes meanwhile is left as that makes it, and told of.
     ///
     /// - Throws: what keeps it from beginning, as ``verify(_:budget:)``.
     public func repair(_ manifest: Manifest?) async throws(SyncError) -> SyncReport {
@@ -297,7 +299,7 @@ public struct ModelManager: Sendable {
         var thorough = configuration
         thorough.options.depth = .full
         return try await ModelManager(store: store, configuration: thorough, observer: observer, clock: clock)
-            .apply(wanted, command: "verify")
+            .run(wanted, "verify", prune: false, RunControl(), isOfRecords: manifest == nil).report
     }
 
     /// The models that were applied to this store, by name. Offline.
@@ -313,9 +315,11 @@ public struct ModelManager: Sendable {
     }
 
     func open(
-        _ access: DiskStore.Access, _ budget: ScrubBudget? = nil
+        _ access: DiskStore.Access, _ budget: ScrubBudget? = nil, isOfRecords: Bool = false
     ) throws(SyncError) -> DiskStore {
-        try DiskStore(path: store, access: access, hashThreads: SystemSupport.processorCount(), budget: budget)
+        try DiskStore(
+            path: store, access: access, hashThreads: SystemSupport.processorCount(), budget: budget,
+            isOfRecords: isOfRecords)
     }
 
     private func scrub(_ budget: VerifyBudget?) -> ScrubBudget? {

@@ -117,6 +117,28 @@ struct SharingTests {
         }
     }
 
+    @Test func whatComesFromRecordsIsPublishedOnlyAsLongAsTheyAreTheSame() async throws {
+        try await StoreWorld.with(.disk) { world in
+            let (one, two) = (try Sample(10, seed: 1), try Sample(10, seed: 2))
+            let (old, new) = (try modelOf("m", ["a": one]), try modelOf("m", ["a": two]))
+            try await world.bring(old, one, two)
+            let store = try DiskStore(path: world.store.path, access: .change, isOfRecords: true)
+            try world.removeView("a", of: old)
+            #expect(try await store.mend(old.files, of: old.name) == [])
+            #expect(world.bytes("a", of: old) == one.bytes, world.dump)
+            try world.removeView("a", of: old)
+            #expect(try await store.publish(old) == [])
+            #expect(world.bytes("a", of: old) == one.bytes, world.dump)
+            _ = try await world.store.publish(new)
+            #expect(try await store.publish(old).count == 1)
+            #expect(try await store.mend(old.files, of: old.name).count == 1)
+            #expect(world.bytes("a", of: old) == two.bytes, world.dump)
+            _ = try await world.store.remove(new.name)
+            #expect(try await store.publish(old).count == 1)
+            #expect(world.paths(of: old) == [] && !exists("\(store.path)/models/m"), world.dump)
+        }
+    }
+
     @Test func unmanagedFilesOfEveryKindSurviveAnUpdate() async throws {
         try await StoreWorld.with(.disk) { world in
             let (one, two) = (try Sample(10, seed: 1), try Sample(10, seed: 2))

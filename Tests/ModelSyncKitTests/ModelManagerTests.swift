@@ -104,6 +104,27 @@ import Testing
         }
     }
 
+    @Test(arguments: [true, false])
+    func aRepairOfWhatWasAppliedDoesNotBringBackWhatAnotherProcessHasReplaced(isRemoved: Bool) async throws {
+        try await withAppliedModel { place, manifest, name, files in
+            try place.damage(files[0], to: bytes(5000, 9))
+            let record = place.store + "/records/kind/one.json"
+            let newer = try String(contentsOfFile: record, encoding: .utf8).replacing("\"3\"", with: "\"4\"")
+            let observer = EventLog { event in
+                guard case .planned = event else { return }
+                if isRemoved { try? FileManager.default.removeItem(atPath: record) }
+                if !isRemoved { try? newer.write(toFile: record, atomically: true, encoding: .utf8) }
+            }
+            let manager = ModelManager(store: place.store, configuration: place.configuration, observer: observer)
+            let report = try await manager.repair(nil)
+            #expect(report.notes.contains { $0.hasPrefix("kind/one: another process has changed it") })
+            #expect(try await place.manager.metadata(of: name)?.version == (isRemoved ? nil : "4"))
+            // Who names a manifest means it.
+            #expect(try await place.manager.repair(manifest).outcome == .ok)
+            #expect(try await place.manager.metadata(of: name)?.version == "3")
+        }
+    }
+
     @Test func whatIsUnmanagedIsToldByApplyAndVerify() async throws {
         try await withAppliedModel { place, manifest, name, _ in
             try place.folder.write("mine", to: "store/models/kind/one/mine.txt")

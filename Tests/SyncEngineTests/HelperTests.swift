@@ -31,7 +31,7 @@ import Testing
         let job = Fetcher.Job(fetch: fetch, model: "m", path: "f")
         let fetcher = Fetcher(
             store: world.store, transport: world.transport, clock: world.time.clock, options: RunOptions(),
-            observer: world.log, pool: pool, turns: Turns(1), held: HeldBytes(most: 0))
+            observer: world.log, pool: pool, turns: Turns(1), held: Turns(0))
         let meter = FileMeter(job, bytes: 0, clock: world.time.clock, observer: world.log)
         await Helper(fetcher: fetcher, job: job, ingest: ingest, file: file, meter: meter).run(slot)
         // Its slot is free again, and what it did not bring.

@@ -227,7 +227,8 @@ struct Fetcher {
         switch try await ingest.commit() {
         case .committed:
             progress.isIngestEnded = true
-            progress.statistics.source = progress.lastOutcome.bytes > 0 ? progress.policy.source.redacted : nil
+            // The last request of this connection may have brought nothing, and others the rest.
+            progress.statistics.source = progress.statistics.attempts.last { $0.bytes > 0 }?.url
             return nil
         case .mismatch(let got):
             let error = mismatch(job, got, progress.policy.source, progress.lastOutcome)

@@ -132,46 +132,49 @@ import Testing
     }
 }
 
-/// Counts the parts of a file, and takes them anywhere.
-final class PartsIngest: BlobIngest {
-    private let size: Int64
-    private let ranges = Mutex(ByteRanges())
+/// A file as its connections bring it.
+@Suite(.timeLimit(.minutes(1))) struct SharedFetchTests {
+    private static let size: Int64 = 16 << 20
 
-    init(size: Int64) { self.size = size }
-
-    var byteCount: Int64 { ranges.withLock { $0.count } }
-    var missing: [Range<Int64>] { ranges.withLock { $0.missing(of: size) } }
-    func validator(for source: SourceURL) -> Validator? { nil }
-    func expect(from source: SourceURL) {}
-    func segment(at offset: Int64) throws(SyncError) -> (any BlobSegment)? { Segment(self, offset) }
-    func begin(at offset: Int64, validator: Validator?) throws(SyncError) {}
-    func write(_ bytes: RawSpan) throws(SyncError) { insert(bytes.byteCount, at: ranges.withLock { $0.frontier }) }
-    func restart() throws(SyncError) { ranges.withLock { $0 = ByteRanges() } }
-    func commit() async throws(SyncError) -> CommitResult { .committed }
-    func keepUnreferenced(as digest: SHA256Digest) async throws(SyncError) {}
-    func close() {}
-
-    private func insert(_ count: Int, at offset: Int64) {
-        ranges.withLock { $0.insert(offset..<offset + Int64(count)) }
-    }
-
-    private final class Segment: BlobSegment {
-        private let ingest: PartsIngest
-        private let offset: Mutex<Int64>
-
-        init(_ ingest: PartsIngest, _ offset: Int64) {
-            self.ingest = ingest
-            self.offset = Mutex(offset)
-        }
-
-        func write(_ bytes: RawSpan) throws(SyncError) {
-            let start = offset.withLock { offset in
-                defer { offset += Int64(bytes.byteCount) }
-                return offset
+    /// Its last request failed, and before it asked again the others had brought all.
+    @Test func theSourceIsNamedWhereTheFirstConnectionBroughtNothingAtLast() async throws {
+        let world = World(perSlice: .milliseconds(110))
+        let (content, source) = (bytes(Int(Self.size), 6), try source("f"))
+        let ingest = PartsIngest(size: Self.size)
+        world.transport.script(source) { _, attempt in
+            switch attempt {
+            case 1: .file(content).hanging(at: 1 << 20)
+            case 2: .file(content).hanging()
+            case 3: .failure(.networkConnect, isRetryable: true)
+            default: .file(content)
             }
-            ingest.insert(bytes.byteCount, at: start)
         }
-
-        func end() {}
+        let (ticks, _) = AsyncStream<Void>.makeStream()
+        var clock = world.time.clock
+        clock.sleep = { duration in
+            if duration == .seconds(RetryPolicy.firstBoundSeconds) {
+                world.transport.release()
+                await ingest.whole()
+            } else {
+                for await _ in ticks {}
+            }
+            try Task.checkCancellation()
+        }
+        let fetcher = Fetcher(
+            store: PartsStore(ingest: ingest), transport: world.transport, clock: clock, options: RunOptions(),
+            observer: world.log, pool: ConnectionPool(bound: 2, hosts: [:], clock: clock), turns: Turns(1),
+            held: HeldBytes(most: 0))
+        let fetch = PlannedFetch(sha256: try digest(1), size: Self.size, sources: [source], item: 0)
+        // Once a helper has its part, the first connection ends its own and asks for another.
+        async let hasHelp: Void = {
+            await world.transport.wait { $0.hanging == 2 }
+            world.transport.releaseOne()
+        }()
+        let outcome = await fetcher.run(Fetcher.Job(fetch: fetch, model: "m", path: "f"))
+        await hasHelp
+        #expect(outcome.error == nil)
+        #expect(outcome.transfer?.attempts.contains { $0.error?.code == .networkConnect } == true)
+        #expect(outcome.transfer?.bytesDownloaded == Self.size)
+        #expect(outcome.transfer?.source == source.text)
     }
 }

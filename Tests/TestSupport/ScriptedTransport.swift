@@ -171,7 +171,8 @@ public final class ScriptedTransport: Transferring {
     ) async throws(SyncError) {
         let start = answer.ignoresRange ? 0 : min(Int(request.offset), answer.bytes.count)
         try sink.begin(at: Int64(start), validator: answer.etag.flatMap(Validator.init(entityTag:)))
-        let body = answer.bytes[start...].prefix(answer.cutAt ?? .max)
+        let end = answer.ignoresRange ? answer.bytes.count : min(request.end.map(Int.init) ?? .max, answer.bytes.count)
+        let body = answer.bytes[start..<max(start, end)].prefix(answer.cutAt ?? .max)
         if start == 0 { outcome.firstBytes = Array(body.prefix(512)) }
         var rest = body
         var hangAt = answer.hangAt
@@ -252,7 +253,7 @@ extension ScriptedTransport {
         /// Whether the sink hears of it at all.
         var isAnswered = true
 
-        /// The bytes from the request's offset on.
+        /// The bytes from the request's offset on, to its end.
         public static func file(_ bytes: [UInt8], etag: String? = nil) -> Answer {
             var answer = Answer()
             answer.bytes = bytes

@@ -13,15 +13,23 @@ final class LocalFileTransport: Sendable {
 
     /// As ``CurlTransport/transfer(_:into:)``. No validator, no status.
     func transfer(_ request: TransferRequest, into sink: any TransferSink) async -> TransferOutcome {
-        let isCancelled = Flag()
+        let answer = Answer()
         return await withTaskCancellationHandler {
-            await pool.run { [isClosed] in
-                var reading = FileReading(request, sink)
-                return reading.run { isCancelled.isSet || isClosed.isSet }
+            await withCheckedContinuation { continuation in
+                guard answer.wait(continuation) else { return continuation.resume(returning: Self.cancelled(request)) }
+                pool.submit { [isClosed] in
+                    guard let continuation = answer.take() else { return }
+                    var reading = FileReading(request, sink)
+                    continuation.resume(returning: reading.run { answer.isCancelled || isClosed.isSet })
+                }
             }
         } onCancel: {
-            isCancelled.set()
+            answer.cancel()?.resume(returning: Self.cancelled(request))
         }
+    }
+
+    private static func cancelled(_ request: TransferRequest) -> TransferOutcome {
+        TransferOutcome(error: .cancelled(request.subject))
     }
 
     /// Ends what runs as cancelled, and joins the threads. A second call returns at once.
@@ -37,6 +45,31 @@ final class LocalFileTransport: Sendable {
         var isSet: Bool { value.load(ordering: .relaxed) }
 
         func set() { value.store(true, ordering: .relaxed) }
+    }
+
+    /// Who waits for a transfer. Whoever takes it answers: a thread, or who cancels it while no thread is free.
+    private final class Answer: Sendable {
+        private let state = Mutex<(waiter: CheckedContinuation<TransferOutcome, Never>?, isCancelled: Bool)>(
+            (nil, false))
+
+        var isCancelled: Bool { state.withLock { $0.isCancelled } }
+
+        /// - Returns: false if it was cancelled before.
+        func wait(_ waiter: CheckedContinuation<TransferOutcome, Never>) -> Bool {
+            state.withLock { state in
+                if !state.isCancelled { state.waiter = waiter }
+                return !state.isCancelled
+            }
+        }
+
+        func take() -> CheckedContinuation<TransferOutcome, Never>? { state.withLock { $0.waiter.take() } }
+
+        func cancel() -> CheckedContinuation<TransferOutcome, Never>? {
+            state.withLock { state in
+                state.isCancelled = true
+                return state.waiter.take()
+            }
+        }
     }
 
     /// One file to one sink, on the thread that calls.

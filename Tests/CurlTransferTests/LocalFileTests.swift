@@ -110,6 +110,35 @@ import Testing
         }
     }
 
+    /// As many readings as there are threads are held up.
+    @Test func cancelEndsAReadingThatHasNotBegun() async throws {
+        try await withFile { _, url in
+            try await withTransport(quickOptions()) { transport in
+                let request = TransferRequest(url: url, expectedSize: nil, subject: "a")
+                let hold = Hold()
+                let held = CollectingSink(onWrite: { _, _ in hold.enter() })
+                let sink = CollectingSink()
+                await withTaskGroup(of: Void.self) { group in
+                    for _ in 0..<2 {
+                        group.addTask { _ = await transport.transfer(request, into: held) }
+                        await hold.entered()
+                    }
+                    let waiting = Task.immediate { await transport.transfer(request, into: sink) }
+                    waiting.cancel()
+                    // Where it ends too late, the test does at its time limit.
+                    let outcome = await withTaskCancellationHandler {
+                        await waiting.value
+                    } onCancel: {
+                        hold.open()
+                    }
+                    #expect(outcome.error?.code == .cancelled)
+                    hold.open()
+                }
+                #expect(sink.begins.isEmpty)
+            }
+        }
+    }
+
     @Test func shutDownWaitsForTheReadingToEnd() async throws {
         try await withFile { _, url in
             let transport = try CurlTransport(options: quickOptions())

@@ -163,7 +163,7 @@ import Testing
         let fetcher = Fetcher(
             store: PartsStore(ingest: ingest), transport: world.transport, clock: clock, options: RunOptions(),
             observer: world.log, pool: ConnectionPool(bound: 2, hosts: [:], clock: clock), turns: Turns(1),
-            held: HeldBytes(most: 0))
+            held: Turns(0))
         let fetch = PlannedFetch(sha256: try digest(1), size: Self.size, sources: [source], item: 0)
         // Once a helper has its part, the first connection ends its own and asks for another.
         async let hasHelp: Void = {

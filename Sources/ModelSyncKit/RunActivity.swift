@@ -93,7 +93,11 @@ final class RunActivity: SyncObserver {
                 do throws(SyncError) { try entry.write(snapshot(now)) } catch { note(error) }
             }
             answer(entry)
-            for _ in 0..<Self.partingMilliseconds / 20 where entry.isAwaited { pause(milliseconds: 20) }
+            var pauses = Self.partingMilliseconds / 20
+            while pauses > 0, entry.isAwaited {
+                pause(milliseconds: 20)
+                pauses -= 1
+            }
         } catch {
             // In a store of many users only its owner's runs are told of.
             if error.code != .storePermission { note(error) }

@@ -4,9 +4,14 @@ import Testing
 extension AcceptanceTests {
     /// What `make test` runs the tests by.
     @Suite struct TestScriptTests {
-        private func output(_ tests: String) throws -> [Substring] {
+        private func output(_ tests: String, limit: String = "") throws -> [Substring] {
             try Tool.run(
-                "bash", ["-c", "'\(Repository.root)/scripts/test' bash -c \"$1\"; echo \"status $?\"", "bash", tests]
+                "bash",
+                [
+                    "-c", "TEST_LIMIT=\(limit) '\(Repository.root)/scripts/test' bash -c \"$1\"; echo \"status $?\"",
+                    "bash",
+                    tests,
+                ]
             ).split(separator: "\n")
         }
 
@@ -19,6 +24,18 @@ extension AcceptanceTests {
                     "✘ a failed", "↳ why", "✘ the run failed", "✘ the run failed", "status 3",
                 ])
             #expect(try output("echo '✔ all passed'") == ["✔ all passed", "status 0"])
+        }
+
+        @Test func testsThatHangAreEndedAndNamed() throws {
+            let hung = try output(
+                "echo '◇ Test run started.'; echo '◇ Test a() started.'; echo '◇ Test b() started.'; "
+                    + "echo '✔ Test a() passed after 1 second.'; sleep 60",
+                limit: "0.2")
+            #expect(
+                hung.suffix(4) == [
+                    "✘ not over after 0.2; begun and, as far as the log goes, not ended:", "✘ b()",
+                    "✔ Test a() passed after 1 second.", "status 124",
+                ])
         }
     }
 }

@@ -80,7 +80,7 @@ public final class FaultServer: Sendable {
     /// What has happened so far.
     public var recording: Recording { core.recording }
 
-    /// Waits until the recording is so; returns at once if it is already. Ends only when it is: give the test a time limit.
+    /// Waits until the recording is so; returns at once if it is already, and when the test's time limit cancels it.
     public func wait(until condition: @escaping @Sendable (Recording) -> Bool) async {
         await core.wait(until: condition)
     }

@@ -15,12 +15,7 @@ final class FaultServerCore: Sendable {
         var threads: [pthread_t] = []
         var isReleased = false
         var isStopped = false
-        var waiters: [Waiter] = []
-    }
-
-    private struct Waiter {
-        var condition: @Sendable (FaultServer.Recording) -> Bool
-        var continuation: CheckedContinuation<Void, Never>
+        var watchers = Watchers<FaultServer.Recording>()
     }
 
     init() throws {
@@ -72,7 +67,7 @@ final class FaultServerCore: Sendable {
         while let thread = state.withLock({ $0.threads.popLast() }) { pthread_join(thread, nil) }
         close(listener)
         // Nobody may wait for what can't come any more.
-        for waiter in state.withLock({ take(&$0.waiters) { _ in true } }) { waiter.continuation.resume() }
+        for watcher in state.withLock({ $0.watchers.takeAll() }) { watcher.resume() }
     }
 
     var recording: FaultServer.Recording { state.withLock { $0.recording } }
@@ -87,23 +82,26 @@ final class FaultServerCore: Sendable {
     func release() { state.withLock { $0.isReleased = true } }
 
     func wait(until condition: @escaping @Sendable (FaultServer.Recording) -> Bool) async {
-        await withCheckedContinuation { continuation in
-            let isSo = state.withLock { state in
-                if condition(state.recording) || state.isStopped { return true }
-                state.waiters.append(Waiter(condition: condition, continuation: continuation))
-                return false
+        let number = state.withLock { $0.watchers.newNumber() }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let waits = state.withLock { state in
+                    !condition(state.recording) && !state.isStopped
+                        && state.watchers.add(number, continuation, condition)
+                }
+                if !waits { continuation.resume() }
             }
-            if isSo { continuation.resume() }
+        } onCancel: {
+            state.withLock { $0.watchers.cancel(number) }?.resume()
         }
     }
 
     func record(_ change: (inout FaultServer.Recording) -> Void) {
         let ready = state.withLock { state in
             change(&state.recording)
-            let recording = state.recording
-            return take(&state.waiters) { $0.condition(recording) }
+            return state.watchers.take(state.recording)
         }
-        for waiter in ready { waiter.continuation.resume() }
+        for watcher in ready { watcher.resume() }
     }
 
     /// The answer to a request, which is recorded.
@@ -183,9 +181,3 @@ private final class ThreadStart {
 
 /// POLLRDHUP, which Glibc shows under _GNU_SOURCE alone: the other side has closed its half.
 private let modelsyncPollRemoteHangUp: Int32 = 0x2000
-
-private func take<Element>(_ elements: inout [Element], _ condition: (Element) -> Bool) -> [Element] {
-    let taken = elements.filter(condition)
-    elements.removeAll(where: condition)
-    return taken
-}

@@ -56,25 +56,13 @@ public final class ScriptedTransport: Transferring {
         var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
         /// Numbers of requests whose task was cancelled, maybe before they hung.
         var cancelled: Set<Int> = []
-        var watchers: [Watcher] = []
+        var watchers = Watchers<Recording>()
 
         mutating func takeWaiter(_ number: Int) -> CheckedContinuation<Void, Never>? {
             guard let waiter = waiters.removeValue(forKey: number) else { return nil }
             recording.hanging -= 1
             return waiter
         }
-
-        /// Takes out those who wait for what is now so.
-        mutating func takeWatchers() -> [Watcher] {
-            let done = watchers.filter { $0.condition(recording) }
-            watchers.removeAll { $0.condition(recording) }
-            return done
-        }
-    }
-
-    private struct Watcher {
-        var condition: @Sendable (Recording) -> Bool
-        var continuation: CheckedContinuation<Void, Never>
     }
 
     private let state = Mutex(State())
@@ -123,15 +111,18 @@ public final class ScriptedTransport: Transferring {
         waiter?.resume()
     }
 
-    /// Waits until the recording is so; returns at once if it is already. Ends only when it is: give the test a time limit.
+    /// Waits until the recording is so; returns at once if it is already, and when the test's time limit cancels it.
     public func wait(until condition: @escaping @Sendable (Recording) -> Bool) async {
-        await withCheckedContinuation { continuation in
-            let isSo = state.withLock { state in
-                if condition(state.recording) { return true }
-                state.watchers.append(Watcher(condition: condition, continuation: continuation))
-                return false
+        let number = state.withLock { $0.watchers.newNumber() }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let waits = state.withLock { state in
+                    !condition(state.recording) && state.watchers.add(number, continuation, condition)
+                }
+                if !waits { continuation.resume() }
             }
-            if isSo { continuation.resume() }
+        } onCancel: {
+            state.withLock { $0.watchers.cancel(number) }?.resume()
         }
     }
 
@@ -204,15 +195,15 @@ public final class ScriptedTransport: Transferring {
         }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let (isOver, watchers) = state.withLock { state in
+                let (isOver, watchers) = state.withLock { state -> (Bool, [Watchers<Recording>.Watcher]) in
                     // The cancel may have come before.
-                    if state.isReleased || state.cancelled.contains(number) { return (true, [Watcher]()) }
+                    if state.isReleased || state.cancelled.contains(number) { return (true, []) }
                     // It hangs once it can be released, and not before: else a release would be lost.
                     state.waiters[number] = continuation
                     state.recording.hanging += 1
-                    return (false, state.takeWatchers())
+                    return (false, state.watchers.take(state.recording))
                 }
-                for watcher in watchers { watcher.continuation.resume() }
+                for watcher in watchers { watcher.resume() }
                 if isOver { continuation.resume() }
             }
         } onCancel: {
@@ -227,9 +218,9 @@ public final class ScriptedTransport: Transferring {
     private func record(_ change: (inout Recording) -> Void) {
         let watchers = state.withLock { state in
             change(&state.recording)
-            return state.takeWatchers()
+            return state.watchers.take(state.recording)
         }
-        for watcher in watchers { watcher.continuation.resume() }
+        for watcher in watchers { watcher.resume() }
     }
 }
 

@@ -59,8 +59,8 @@ struct ConnectionPolicy: Sendable {
     private var speeds: [Double] = []
     private var silentSeconds = 0.0
     private var phaseSeconds = 0.0
-    /// How long the first connections took to come up to speed.
-    private var patienceSeconds = shortestTrialSeconds
+    /// How long the first connections took to come up to speed; the least before that is known.
+    private(set) var startSeconds = shortestTrialSeconds
     private var pauseSeconds = firstPauseSeconds
     private var growth = 8
     private var probesUp = false
@@ -124,7 +124,7 @@ struct ConnectionPolicy: Sendable {
         let looks = speeds.count >= 4 ? 2 : 1
         let earlier = speeds[speeds.count - 2 * looks..<speeds.count - looks].reduce(0, +) / Double(looks)
         if speed(of: looks) > Self.rising * earlier { return }
-        patienceSeconds = min(max(phaseSeconds, Self.shortestTrialSeconds), Self.longestTrialSeconds)
+        startSeconds = min(max(phaseSeconds, Self.shortestTrialSeconds), Self.longestTrialSeconds)
         tryMore(than: speed(of: 2))
     }
 
@@ -134,9 +134,9 @@ struct ConnectionPolicy: Sendable {
         if growth > 2, ratio > 1.5, speed(of: 1) >= proof * held.speed { return tryMore(than: speed(of: 1)) }
         let looks = growth > 2 ? 3 : Self.probeLooks
         let isLoss = ratio < 1 && speeds.count >= 3 && speed(of: 3) < Self.loss * held.speed
-        guard isLoss || speeds.count >= looks && phaseSeconds >= patienceSeconds else { return }
+        guard isLoss || speeds.count >= looks && phaseSeconds >= startSeconds else { return }
         let isRising = speeds.count >= 4 && speed(of: 2) > Self.rising * speed(of: 4)
-        if isRising, phaseSeconds < 2 * patienceSeconds { return }
+        if isRising, phaseSeconds < 2 * startSeconds { return }
         let speed = speed(of: looks)
         let gain = speed / held.speed
         if ratio > 1, gain >= min(Self.clearGain, 1 + Self.worthwhileShare * (ratio - 1)) {
@@ -159,7 +159,7 @@ struct ConnectionPolicy: Sendable {
         if trial.seconds > Self.regretSeconds { return regretted = nil }
         trial.looks = speed < Self.changedNetwork * trial.speed ? trial.looks + 1 : 0
         regretted = trial
-        guard trial.looks >= Self.fallenLooks, trial.seconds >= patienceSeconds else { return }
+        guard trial.looks >= Self.fallenLooks, trial.seconds >= startSeconds else { return }
         (target, growth) = (trial.count, 4)
         tryMore(than: trial.speed)
     }

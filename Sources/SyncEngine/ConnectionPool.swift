@@ -18,6 +18,9 @@ final class ConnectionPool: Sendable {
     private static let memoryLooks = 2
     /// A file that the connections it has will bring in less time gets no more: what is on its way already would come twice.
     private static let worthwhileSeconds = 1.0
+    /// The same of the only connection, in times that it needed to come up to speed: others need as long, and until then they
+    /// only take from it.
+    private static let worthwhileStarts = 2.5
     /// Bytes per second of one connection that needs no other beside it: about what a core hashes of one file where it has no
     /// instructions for that. More connections would take the cores from the hashing, and bring pieces that wait for it.
     private static let plenty = 150e6
@@ -287,7 +290,8 @@ final class ConnectionPool: Sendable {
     }
 
     private static func isWorthwhile(_ file: SharedFile, _ host: Host) -> Bool {
-        file.hasWork && Double(file.missingBytes) > host.rate * worthwhileSeconds
+        let start = host.active > 1 ? 0 : host.policy?.startSeconds ?? 0
+        return file.hasWork && Double(file.missingBytes) > host.rate * max(worthwhileSeconds, worthwhileStarts * start)
     }
 
     /// Bytes came from a host. Now and then it is looked whether more connections would bring more.

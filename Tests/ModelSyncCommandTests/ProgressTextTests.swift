@@ -1,5 +1,6 @@
 import ModelSyncKit
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import modelsync
@@ -71,7 +72,7 @@ import Testing
             count.add()
             return 1
         }
-        while count.now < 2 { await Task.yield() }
+        try await eventually("two ticks") { count.now >= 2 }
         ticker.end()
         let last = count.now
         ticker.nudge()
@@ -85,10 +86,10 @@ import Testing
             count.add()
             return 3_600_000
         }
-        while count.now < 1 { await Task.yield() }
+        try await eventually("the first tick") { count.now >= 1 }
         for wanted in 2...3 {
             ticker.nudge()
-            while count.now < wanted { await Task.yield() }
+            try await eventually("tick \(wanted)") { count.now >= wanted }
         }
         ticker.end()
         #expect(count.now == 3)

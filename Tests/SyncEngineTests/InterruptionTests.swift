@@ -17,7 +17,7 @@ import Testing
         let running = Task { [world] in try await world.apply(one) }
         await world.transport.wait { $0.hanging == 3 }
         // The next transfer may begin before the first file's blob is there: cancelled then, the first would not be downloaded.
-        while world.log.finished.isEmpty { await Task.yield() }
+        try await eventually("a file is done with") { !world.log.finished.isEmpty }
         running.cancel()
         let run = try await running.value
         #expect(run.results.map(\.outcome) == [.downloaded, .cancelled, .cancelled, .cancelled, .cancelled])

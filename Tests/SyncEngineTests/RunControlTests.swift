@@ -42,9 +42,9 @@ import Testing
         await world.transport.wait { $0.hanging == 2 }
         #expect(world.control.cancel(one.name))
         await world.transport.wait { $0.hanging == 1 }
-        while world.log.finished.count < 2 { await Task.yield() }
+        try await eventually("two files are done with") { world.log.finished.count >= 2 }
         // It is done with a moment after its last file was told of: until then there is something to cancel.
-        while world.control.cancel(one.name) { await Task.yield() }
+        try await eventually("the model is done with") { !world.control.cancel(one.name) }
         world.transport.release()
         let run = try await running.value
         #expect(run.outcomes["one/a"] == .cancelled && run.outcomes["two/b"] == .downloaded, "\(run.outcomes)")
@@ -68,7 +68,7 @@ import Testing
         let two = try model("two", [held])
         let running = Task { [world] in try await world.apply(one, two) }
         await world.transport.wait { $0.hanging == 1 }
-        while !world.store.calls.contains(.publish(one.name)) { await Task.yield() }
+        try await eventually("the model is shown") { world.store.calls.contains(.publish(one.name)) }
         #expect(world.control.cancel(one.name) == false)
         let three = try ModelName("three")
         #expect(world.control.cancel(three) == false)
@@ -122,7 +122,7 @@ import Testing
         let models = try files.enumerated().map { try model("m\($0)", [$1]) }
         let running = Task { [world] in try await world.apply(models) }
         await world.transport.wait { $0.hanging == 2 }
-        while !world.store.calls.contains(.publish(models[0].name)) { await Task.yield() }
+        try await eventually("the model is shown") { world.store.calls.contains(.publish(models[0].name)) }
         #expect(world.control.cancelAll().map(\.text) == ["m1", "m2", "m3"])
         let run = try await running.value
         #expect(run.results.map(\.outcome) == [.downloaded, .cancelled, .cancelled, .cancelled])
@@ -181,11 +181,11 @@ import Testing
         // Either may have the one connection: the other waits for it.
         let waiting = world.transport.recording.count(files[0].sources[0]) == 1 ? 1 : 0
         let path = files[waiting].path.text
-        while !world.log.events.contains(where: { if case .started(_, path, _, _) = $0 { true } else { false } }) {
-            await Task.yield()
+        try await eventually("the other has begun") {
+            world.log.events.contains { if case .started(_, path, _, _) = $0 { true } else { false } }
         }
         world.control.cancel(models[waiting].name)
-        while world.log.finished.isEmpty { await Task.yield() }
+        try await eventually("a file is done with") { !world.log.finished.isEmpty }
         #expect(world.log.finished.map(\.outcome) == [.cancelled])
         world.transport.release()
         let outcomes = try await running.value.outcomes

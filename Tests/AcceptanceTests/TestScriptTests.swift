@@ -9,8 +9,7 @@ extension AcceptanceTests {
                 "bash",
                 [
                     "-c", "TEST_LIMIT=\(limit) '\(Repository.root)/scripts/test' bash -c \"$1\"; echo \"status $?\"",
-                    "bash",
-                    tests,
+                    "bash", tests,
                 ]
             ).split(separator: "\n")
         }

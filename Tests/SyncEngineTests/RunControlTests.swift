@@ -195,6 +195,17 @@ import Testing
             ])
     }
 
+    /// Else a test that waits for what never comes would never end.
+    @Test func aWaitForTheTransportEndsWithTheTestsTimeLimit() async {
+        let transport = ScriptedTransport()
+        let early = Task { await transport.wait { _ in false } }
+        early.cancel()
+        await early.value
+        let late = Task.immediate { await transport.wait { _ in false } }
+        late.cancel()
+        await late.value
+    }
+
     /// What is large enough to be shared.
     @Test func aLargeFileEndsWithItsModel() async throws {
         var world = World()

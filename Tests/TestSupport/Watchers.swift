@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Those who wait until a value is so: a part of what a lock guards together with the value, so that nothing that was so for a
 /// moment is missed.
 struct Watchers<Value> {
@@ -31,7 +29,7 @@ struct Watchers<Value> {
     /// Takes out those who wait for what is now so.
     mutating func take(_ value: Value) -> [Watcher] {
         let taken = entries.filter { $0.condition(value) }
-        if !taken.isEmpty { entries.removeAll { entry in taken.contains { $0.number == entry.number } } }
+        entries.removeAll { $0.condition(value) }
         return taken.map(\.watcher)
     }
 
